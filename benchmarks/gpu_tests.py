@@ -1,0 +1,57 @@
+"""make test-gpu: every test marked gpu, then a table with the card, the versions and the commit.
+
+The commit is asked of git, or given as CALAME_COMMIT where the tree has no git. docs/gpu.md keeps the last table.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import torch
+
+ROOT = Path(__file__).parent.parent
+
+
+def main() -> int:
+    """Exit code of pytest; 2 where there is no CUDA device, so that nothing passes by being skipped."""
+    if not torch.cuda.is_available():
+        print("error: no CUDA device here; make test runs everything that needs none", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        start = time.time()
+        command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        code = subprocess.run(command, cwd=ROOT).returncode
+        print_table(report, time.time() - start)
+    return code
+
+
+def print_table(report: Path, seconds: float) -> None:
+    """Every test with its outcome and seconds, as Markdown."""
+    print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}, Python {sys.version.split()[0]}, "
+          f"commit {commit()}, {time.strftime('%Y-%m-%d')}, {seconds:.0f} s in all\n")  # fmt: skip
+    print("| test | outcome | seconds |\n|---|---|---|")
+    for case in ElementTree.parse(report).iter("testcase"):
+        marks = {child.tag for child in case}
+        outcome = "FAILED" if marks & {"failure", "error"} else "skipped" if "skipped" in marks else "passed"
+        place = case.get("classname", "").removeprefix("tests.")
+        print(f"| `{place}::{case.get('name')}` | {outcome} | {float(case.get('time', 0)):.1f} |")
+
+
+def commit() -> str:
+    git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
+    try:
+        found = subprocess.run(git, capture_output=True, text=True).stdout.strip()
+    except OSError:
+        found = ""
+    return found or os.environ.get("CALAME_COMMIT", "unknown")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

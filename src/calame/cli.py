@@ -1,0 +1,274 @@
+"""Verbs only: parse, call one function, print. Nothing heavy is imported before a verb needs it."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+import calame
+
+EPILOG = "The longest road is short: calame run petit-monde, then calame chat petit-monde."
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 the result is not good enough, 2 a mistake that the user can mend, 130 interrupted."""
+    options = _parse(arguments)
+    if not hasattr(options, "call"):
+        _parser().print_help()
+        return 0
+    return _guarded(lambda: options.call(options))
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Overrides may stand anywhere, before the recipe too: argparse deals words out by their place alone."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    if rest and (not hasattr(options, "overrides") or any(word.startswith("-") for word in rest)):
+        parser.error(f"unrecognised: {' '.join(rest)}")
+    if hasattr(options, "overrides"):
+        words = [options.recipe, *options.overrides, *rest]
+        options.recipe = next((word for word in words if "=" not in word or word.endswith(".yaml")), words[0])
+        words.remove(options.recipe)
+        options.overrides = words
+        if wrong := [word for word in words if "=" not in word]:
+            parser.error(f"neither KEY=VALUE nor the recipe ({options.recipe}): {' '.join(wrong)}")
+    return options
+
+
+def _guarded(call: Callable[[], int | None]) -> int:
+    from calame.recipe.errors import UserError
+
+    try:
+        return call() or 0
+    except UserError as error:
+        problems = error.problems
+        head = f"{len(problems)} problems:\n" if len(problems) > 1 else ""
+        print(f"error: {head}" + "\n".join(map(str, problems)), file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; the same command goes on", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # whoever read our output has had enough, as in: calame recipes --keys | head
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still in the buffer goes nowhere
+        return 0
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        print(f"error: {error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        # Known outcomes of heavy modules, matched by name so that those modules need not be imported to say --help.
+        if type(error).__name__ in ("Shortfall", "GateFailed"):
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+        if type(error).__name__ == "Interrupted":
+            print(error, file=sys.stderr)
+            return 130
+        raise
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("calame", description=calame.__doc__, epilog=EPILOG)
+    parser.add_argument("--version", action="version", version=f"calame {calame.__version__}")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB")
+    for add in (
+        _add_run,
+        _add_new,
+        _add_status,
+        _add_recipes,
+        _add_tokenizer,
+        _add_trace,
+        _add_generate,
+        _add_chat,
+        _add_export,
+        _add_report,
+    ):
+        add(verbs)
+    return parser
+
+
+def _recipe_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("recipe", help="a YAML file, or a shipped recipe's name")
+    verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. pretrain.tokens=2B")
+
+
+def _model_arguments(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument("model", help="a run's name or folder, a checkpoint folder, or a Hugging Face folder")
+    verb.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
+    verb.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
+    verb.add_argument("--base", action="store_true", help="the pretrained model, not the tuned one")
+
+
+def _sampling_arguments(verb: argparse.ArgumentParser, temperature: float, limit: int) -> None:
+    verb.add_argument(
+        "--temperature", type=float, default=temperature, help=f"0: always the likeliest ({temperature:g})"
+    )
+    verb.add_argument("--top-k", type=int, default=50)
+    verb.add_argument("--top-p", type=float, default=0.95)
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--limit", type=int, default=limit, help=f"most new tokens ({limit})")
+
+
+def _add_run(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("run", help="walk a recipe's road, from raw text to a model that answers")
+    _recipe_arguments(verb)
+    verb.add_argument("--from", dest="first", metavar="STAGE", help="begin at this stage")
+    verb.add_argument("--to", dest="last", metavar="STAGE", help="end at this stage")
+    verb.add_argument("--only", metavar="STAGE", help="this stage alone (corpus and shards mean all their sources)")
+    verb.add_argument("--force", action="store_true", help="make the chosen stages again, although they are fresh")
+    verb.add_argument("--dry-run", action="store_true", help="say what would be done, and why")
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.road.run import run
+        from calame.road.walk import Choice
+
+        choice = Choice(options.first, options.last, options.only, options.force)
+        run(options.recipe, options.overrides, choice, options.dry_run)
+
+    verb.set_defaults(call=call)
+
+
+def _add_new(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("new", help="write a recipe for your own text")
+    verb.add_argument("name")
+    verb.add_argument(
+        "--text", required=True, metavar="FOLDER", help="a file or folder of .txt, .md, .jsonl, .csv, .parquet"
+    )
+    verb.add_argument("--languages", default="fr", help="e.g. fr or fr,it (default: fr)")
+    verb.add_argument("--gpu", help="the card you will train on, e.g. h200 (default: this machine)")
+    verb.add_argument("--hours", type=float, help="time for pretraining (default: what the text is worth)")
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.road.new import new
+
+        languages = [code.strip() for code in options.languages.split(",")]
+        new(options.name, options.text, languages, options.gpu, options.hours)
+
+    verb.set_defaults(call=call)
+
+
+def _add_status(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("status", help="which stages are fresh, and why the others are not")
+    _recipe_arguments(verb)
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.road.run import status
+
+        for name, state, reason in status(options.recipe, options.overrides):
+            print(f"{name:<24} {state:<6} {reason}")
+
+    verb.set_defaults(call=call)
+
+
+def _add_recipes(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("recipes", help="the shipped recipes, or every key of a recipe")
+    verb.add_argument("--keys", action="store_true", help="every key with its default and meaning")
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.recipe.describe import describe_keys, describe_shipped
+
+        print("\n".join(describe_keys() if options.keys else describe_shipped()))
+
+    verb.set_defaults(call=call)
+
+
+def _add_tokenizer(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("tokenizer", help="compare vocabularies on a recipe's corpus")
+    verb.add_argument("what", choices=("compare",))
+    _recipe_arguments(verb)
+    verb.add_argument("--vocab", default="8k,16k,32k", help="sizes, e.g. 8k,16k,32k (k: 1,024)")
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.road.tools import compare_tokenizers
+
+        print("\n".join(compare_tokenizers(options.recipe, options.overrides, options.vocab.split(","))))
+
+    verb.set_defaults(call=call)
+
+
+def _add_trace(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("trace", help="which documents a training step read, decoded")
+    verb.add_argument("step", type=int, help="the first step is 1")
+    _recipe_arguments(verb)
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.road.tools import trace_step
+
+        for line in trace_step(options.recipe, options.overrides, options.step):
+            print(line)
+
+    verb.set_defaults(call=call)
+
+
+def _add_generate(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("generate", help="continue a beginning")
+    _model_arguments(verb)
+    verb.add_argument("--prompt", required=True)
+    _sampling_arguments(verb, 0.8, 128)
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.inference.generate import Sampling, stream_text
+        from calame.inference.load import load_any
+
+        loaded = load_any(options.model, options.runs, options.device, options.base)
+        sampling = Sampling(options.temperature, options.top_k, options.top_p, options.seed, options.limit)
+        sys.stdout.write(options.prompt)
+        for piece in stream_text(loaded, loaded.tokenizer.prompt(options.prompt), sampling):
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        sys.stdout.write("\n")
+
+    verb.set_defaults(call=call)
+
+
+def _add_chat(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("chat", help="talk to a tuned model")
+    _model_arguments(verb)
+    _sampling_arguments(verb, 0.3, 256)
+    verb.add_argument("--language", default="fr", choices=("fr", "it", "en"), help="of the interface")
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.inference.chat import chat
+        from calame.inference.generate import Sampling
+        from calame.inference.load import load_any
+
+        sampling = Sampling(options.temperature, options.top_k, options.top_p, options.seed, options.limit)
+        chat(load_any(options.model, options.runs, options.device, options.base), sampling, options.language)
+
+    verb.set_defaults(call=call)
+
+
+def _add_export(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("export", help="write a Hugging Face folder, through its gate")
+    _model_arguments(verb)
+    verb.add_argument("folder", help="where to put it")
+    verb.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+
+    def call(options: argparse.Namespace) -> None:
+        from pathlib import Path
+
+        from calame.inference.load import load_any
+        from calame.release.huggingface import export
+
+        export(load_any(options.model, options.runs, "cpu", options.base), Path(options.folder), options.dtype)
+
+    verb.set_defaults(call=call)
+
+
+def _add_report(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("report", help="write a run's page again")
+    _recipe_arguments(verb)
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.road.tools import report
+
+        print(report(options.recipe, options.overrides))
+
+    verb.set_defaults(call=call)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,97 @@
+"""Stage corpus/SOURCE: read one source and write down its documents, their keys, and what was set aside.
+
+documents.jsonl.zst   {"id", "text", "group", "language", "license", "metadata"} a line, in the source's order
+keys.npy              one record a document: what joining needs, so that the text is not read again
+rejects.jsonl.zst     {"place", "reason", "size", "sample"} a line
+ledger.json           came = kept + dropped
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zstandard
+
+from calame.corpus.document import Document, content_hash
+from calame.corpus.ledger import SourceLedger, Tally
+from calame.corpus.read import Reject, SourceReader
+from calame.recipe.errors import refuse
+from calame.run.files import atomic, write_json, zstd_writer
+from calame.run.progress import Bar, say
+
+KEY = np.dtype([("hash", "V16"), ("group", "u8"), ("bytes", "u4"), ("language", "u1")])
+
+
+def gather(reader: SourceReader, folder: Path) -> None:
+    """Write the documents of one source to `folder`. Raises `UserError` if there are none."""
+    ledger, keys = SourceLedger(), bytearray()
+    faults: dict[str, str] = {}
+    with (
+        zstd_writer(folder / "documents.jsonl.zst") as documents,
+        zstd_writer(folder / "rejects.jsonl.zst") as rejects,
+        Bar(f"corpus {reader.name}", None, "bytes") as bar,
+    ):
+        for item in reader.read():
+            if isinstance(item, Reject):
+                ledger.came.add(item.size)
+                ledger.drop(rule := item.reason.split(":")[0], Tally(1, item.size))
+                faults.setdefault(rule, f"{item.place}: {item.reason}")
+                _write_line(rejects, vars(item))
+                continue
+            size = len(item.text.encode())
+            ledger.came.add(size)
+            ledger.keep(f"read/{item.language}", Tally(1, size))
+            ledger.licenses[item.license] = ledger.licenses.get(item.license, 0) + 1
+            _write_line(documents, {"id": item.id, **vars(item)})
+            keys += _key(item, size, reader.languages)
+            bar.advance(size)
+        if not reader.documents:
+            raise _nothing(reader, faults)
+    for rule, first in faults.items():
+        say(f"  {reader.name}: {ledger.dropped[rule].documents} set aside, {rule} (the first: {first})")
+    with atomic(folder / "keys.npy") as file:
+        np.save(file, np.frombuffer(bytes(keys), KEY))
+    assert ledger.balances()
+    write_json(folder / "ledger.json", {**ledger.to_json(), "languages": reader.languages})
+
+
+def _write_line(file: Any, values: dict[str, Any]) -> None:
+    file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
+
+
+def _key(document: Document, size: int, languages: list[str]) -> bytes:
+    group = int.from_bytes(content_hash(f"{document.source}\t{document.group}")[:8], "little")
+    record = np.zeros(1, KEY)
+    record[0] = (document.hash, group, size, languages.index(document.language))
+    return record.tobytes()
+
+
+def _nothing(reader: SourceReader, faults: dict[str, str]) -> Exception:
+    if not faults:
+        return refuse(f"{reader.key}.from", f"{reader.source.location}: no document in it", remedy="put text there")
+    reasons = "; ".join(faults.values())
+    return refuse(
+        f"{reader.key}.from",
+        f"{reader.source.location}: nothing could be used ({reasons})",
+        remedy="mend the file, or name its columns and language in the recipe",
+    )
+
+
+def read_documents(folder: Path) -> Iterator[Document]:
+    """The documents of a gathered source, in order."""
+    with (folder / "documents.jsonl.zst").open("rb") as raw:
+        stream = zstandard.ZstdDecompressor().stream_reader(raw)
+        for line in io.TextIOWrapper(stream, encoding="utf-8", newline="\n"):
+            values = json.loads(line)
+            values.pop("id")
+            yield Document(**values)
+
+
+def read_keys(folder: Path) -> np.ndarray:
+    """The keys of a gathered source: records of KEY, one a document."""
+    return np.load(folder / "keys.npy")

@@ -1,0 +1,162 @@
+"""Stage corpus: all sources together. Exact duplicates go, validation is reserved, the ledger is closed.
+
+SOURCE.npy      one byte a document: TRAIN, VALIDATION or DUPLICATE
+ledger.json     per source; validation.json: the slices, their documents, bytes and hash
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from calame.corpus.gather import read_keys
+from calame.corpus.ledger import SourceLedger, Tally
+from calame.recipe.errors import Problem, UserError
+from calame.recipe.schema import ValidationText
+from calame.run.files import atomic, digest, read_json, write_json
+
+TRAIN, VALIDATION, DUPLICATE = 0, 1, 2
+
+
+def join(sources: Mapping[str, Path], validation: ValidationText, folder: Path) -> None:
+    """Decide each document's place. Sources come in order of priority: the first to hold a text keeps it.
+
+    Raises `UserError` naming each (source, language) slice that cannot give validation text and keep some to train on.
+    """
+    keys = {name: read_keys(path) for name, path in sources.items()}
+    gathered = {name: read_json(path / "ledger.json") for name, path in sources.items()}
+    languages = {name: data["languages"] for name, data in gathered.items()}
+    decisions = _drop_duplicates(keys)
+    _reserve_validation(keys, decisions, languages, validation)
+    ledgers = {}
+    for name in sources:
+        with atomic(folder / f"{name}.npy") as file:
+            np.save(file, decisions[name])
+        ledgers[name] = _close(gathered[name], keys[name], decisions[name])
+        assert ledgers[name].balances()
+    write_json(folder / "ledger.json", {name: ledger.to_json() for name, ledger in ledgers.items()})
+    write_json(folder / "validation.json", _describe(keys, decisions, languages))
+
+
+def _drop_duplicates(keys: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Decisions where all but the first document with the same content hash is a DUPLICATE."""
+    hashes = np.concatenate([part["hash"] for part in keys.values()])
+    _, first = np.unique(hashes, return_index=True)
+    decisions = np.full(len(hashes), DUPLICATE, np.uint8)
+    decisions[first] = TRAIN
+    ends = np.cumsum([len(part) for part in keys.values()])[:-1]
+    return dict(zip(keys, np.split(decisions, ends), strict=True))
+
+
+def _reserve_validation(
+    keys: Mapping[str, np.ndarray],
+    decisions: dict[str, np.ndarray],
+    languages: Mapping[str, list[str]],
+    validation: ValidationText,
+) -> None:
+    """Give each (source, language) slice its share of validation, whole groups in the order of their hash."""
+    problems = []
+    for name, part in keys.items():
+        known = part[decisions[name] != DUPLICATE]
+        if not len(known):
+            problems.append(
+                Problem(
+                    f"corpus.sources.{name}",
+                    "all its texts are in the sources before it",
+                    remedy="leave it out, or put it first",
+                )
+            )
+            continue
+        groups, lacking = _reserved_groups(known, len(languages[name]), validation)
+        # A group may hold several languages: it goes to validation with all of them.
+        decisions[name][np.isin(part["group"], groups) & (decisions[name] == TRAIN)] = VALIDATION
+        problems += [_cannot_reserve(name, languages[name][code]) for code in lacking]
+    if problems:
+        raise UserError(problems)
+
+
+def _reserved_groups(part: np.ndarray, languages: int, validation: ValidationText) -> tuple[np.ndarray, list[int]]:
+    """The groups of a source that are reserved, and the languages (codes) that cannot give any: a group is only taken
+    while every language in it keeps another one to train on."""
+    groups, inverse = np.unique(part["group"], return_inverse=True)  # sorted by hash: an order without meaning
+    cells = np.bincount(inverse * languages + part["language"], part["bytes"], len(groups) * languages)
+    sizes = cells.reshape(len(groups), languages)
+    left = np.count_nonzero(sizes, axis=0)
+    reserved, taken = np.zeros(languages), np.zeros(len(groups), bool)
+    totals = sizes.sum(axis=0)
+    for code in np.flatnonzero(totals):
+        wanted = min(totals[code] * validation.share, validation.most)
+        for group in _in_order(sizes[:, code]):
+            if reserved[code] >= wanted:
+                break
+            spoken = sizes[group] > 0
+            if not taken[group] and (left[spoken] > 1).all():
+                taken[group] = True
+                reserved += sizes[group]
+                left -= spoken
+    return groups[taken], np.flatnonzero((totals > 0) & (reserved == 0)).tolist()
+
+
+def _in_order(sizes: np.ndarray) -> np.ndarray:
+    """The groups of a language in the order in which they are asked for. One that holds more than a tenth of the text
+    comes last, the smaller first: by chance it would take most of a small corpus away from training."""
+    large = np.where(sizes > sizes.sum() / 10, sizes, 0)
+    order = np.lexsort((np.arange(len(sizes)), large))
+    return order[sizes[order] > 0]
+
+
+def _cannot_reserve(source: str, language: str) -> Problem:
+    return Problem(
+        f"corpus.sources.{source}",
+        f"its {language} text is one group, or shares its groups with languages that have no other: none is left for "
+        "validation",
+        "at least two groups (files, works, pages) a source and language",
+        f"add texts, or cut them: corpus.sources.{source}.document=passage, "
+        f"or name the column of the works: corpus.sources.{source}.group=COLUMN",
+    )
+
+
+def _close(gathered: dict, keys: np.ndarray, decisions: np.ndarray) -> SourceLedger:
+    """The source's ledger with what was read split into training, validation and duplicates."""
+    ledger = SourceLedger.from_json(gathered)
+    ledger.kept = {}
+    for code, language in enumerate(gathered["languages"]):
+        for decision, place in ((TRAIN, "train"), (VALIDATION, "validation"), (DUPLICATE, None)):
+            chosen = keys[(keys["language"] == code) & (decisions == decision)]
+            tally = Tally(len(chosen), int(chosen["bytes"].sum(dtype=np.uint64)))
+            if not tally.documents:
+                continue
+            if place:
+                ledger.keep(f"{place}/{language}", tally)
+            else:
+                ledger.drop("exact duplicate", tally)
+    return ledger
+
+
+def _describe(
+    keys: Mapping[str, np.ndarray], decisions: Mapping[str, np.ndarray], languages: Mapping[str, list[str]]
+) -> dict[str, dict]:
+    """Each validation slice `LANGUAGE-SOURCE`: documents, bytes, and one hash of exactly which texts."""
+    slices = {}
+    for name, part in keys.items():
+        for code, language in enumerate(languages[name]):
+            chosen = part[(part["language"] == code) & (decisions[name] == VALIDATION)]
+            if len(chosen):
+                slices[f"{language}-{name}"] = {
+                    "language": language,
+                    "source": name,
+                    "documents": len(chosen),
+                    "bytes": int(chosen["bytes"].sum(dtype=np.uint64)),
+                    "hash": digest([bytes(h).hex() for h in chosen["hash"]]),
+                }
+    return slices
+
+
+def read_decisions(folder: Path, source: str) -> np.ndarray:
+    return np.load(folder / f"{source}.npy")
+
+
+def read_ledgers(folder: Path) -> dict[str, SourceLedger]:
+    return {name: SourceLedger.from_json(data) for name, data in read_json(folder / "ledger.json").items()}

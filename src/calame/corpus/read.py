@@ -1,0 +1,134 @@
+"""From a source of the recipe to documents: rows become documents, or are set aside with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calame.corpus import petit_monde
+from calame.corpus.document import Document
+from calame.corpus.files import SAMPLE, Row, check_encoding, find_files, name_in, read_rows, unix_lines
+from calame.recipe.errors import UserError, refuse
+from calame.recipe.schema import Source
+
+LANGUAGE_COLUMNS = ("language", "lang")
+
+
+@dataclass(frozen=True)
+class Reject:
+    """A record that gave no document: where it stood, why, its size in bytes, and its beginning."""
+
+    place: str
+    reason: str
+    size: int
+    sample: str = ""
+
+
+class SourceReader:
+    """Reads one source. `key` is its place in the recipe, for messages."""
+
+    def __init__(self, name: str, source: Source, languages: Sequence[str], seed: int):
+        self.name, self.source, self.languages = name, source, list(languages)
+        self.seed = seed if source.seed is None else source.seed
+        self.key = f"corpus.sources.{name}"
+        self.documents = 0
+        self.files: list[Path] = []
+        if source.location.startswith("builtin:"):
+            self._world()  # to know at once that there is such a world
+        elif not source.location.startswith("hub:"):
+            self.files = find_files(source.location, source.exclude, f"{self.key}.from")
+
+    def _world(self) -> Iterator[dict[str, Any]]:
+        languages = [self.source.language] if self.source.language else self.languages
+        return builtin_rows("prose", self.key, self.seed, self.source.size or 0, languages)
+
+    def read(self) -> Iterator[Document | Reject]:
+        """Documents and rejects in the source's order. Raises `UserError` where nothing can be read at all."""
+        check_encoding(self.files, self.source.encoding, self.key)
+        self.documents = 0
+        for row in self._rows():
+            if self.documents == self.source.limit:
+                return
+            item = self._document(row)
+            self.documents += isinstance(item, Document)
+            yield item
+
+    def _rows(self) -> Iterator[Row]:
+        if self.source.location.startswith("builtin:"):
+            for number, values in enumerate(self._world()):
+                yield Row(values, f"petit-monde:{number}")
+        elif self.source.location.startswith("hub:"):
+            from calame.corpus.hub import hub_rows
+
+            yield from hub_rows(self.source.location.removeprefix("hub:"), self.source, self.key)
+        else:
+            for path in self.files:
+                name, cut = name_in(self.source.location, path), self.source.document == "passage"
+                yield from read_rows(path, self.source.encoding, cut, name)
+
+    def _document(self, row: Row) -> Document | Reject:
+        values = row.values
+        if values is None:
+            return Reject(row.place, row.fault, row.size, row.sample)
+        for key, column in (("text", self.source.text), ("group", self.source.group)):
+            if column and column not in values:
+                if not self.documents:
+                    raise self._missing(key, column, row)
+                return Reject(row.place, f"no column {column}", 0, _writable(", ".join(map(str, values)))[:SAMPLE])
+        text = values[self.source.text]
+        if not isinstance(text, str):
+            return Reject(row.place, "no text in its text column", 0, ascii(text)[:SAMPLE])
+        text = unix_lines(text).strip()
+        if not text:
+            return Reject(row.place, "empty", 0)
+        try:
+            size = len(text.encode())
+        except UnicodeEncodeError:
+            return Reject(row.place, "not Unicode text (lone surrogates)", 0, ascii(text[:SAMPLE]))
+        language = self.source.language or self._language(values)
+        if language not in self.languages:
+            reason = f"language {_writable(language)} is not in languages" if language else "no language in its column"
+            return Reject(row.place, reason, size, text[:SAMPLE])
+        group = values.get(self.source.group or "group")
+        group = row.place if group is None or group == "" else _writable(group)  # 0 is a group like any other
+        license_ = self.source.license or _writable(values.get("license") or "not stated")
+        return Document(text, self.name, group, language, license_, {"place": row.place})
+
+    def _missing(self, key: str, column: str, row: Row) -> UserError:
+        """The first row already lacks a column: the name is wrong, not the row."""
+        assert row.values is not None
+        return refuse(
+            f"{self.key}.{key}",
+            f"{row.place} has no column {column!r}",
+            f"its columns: {', '.join(map(str, row.values)) or 'none'}",
+            f"name the column that holds it, e.g. {self.key}.{key}=COLUMN",
+        )
+
+    def _language(self, values: dict[str, Any]) -> str:
+        """The row's language; empty where its column is. Raises `UserError` where nothing says the language."""
+        columns = [column for column in LANGUAGE_COLUMNS if column in values]
+        if columns:
+            return next((str(values[column]) for column in columns if values[column]), "")
+        if len(self.languages) == 1:
+            return self.languages[0]
+        raise refuse(
+            f"{self.key}.language",
+            "missing, and the rows have no column language or lang",
+            ", ".join(self.languages),
+            "say which language this source is in",
+        )
+
+
+def builtin_rows(part: str, key: str, seed: int, size: int, languages: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """Rows of the built-in world. Raises `UserError` naming `key` for a size or a language that it does not have."""
+    try:
+        return petit_monde.rows(part, seed=seed, size=size, languages=languages)
+    except ValueError as error:
+        raise refuse(f"{key}.from", f"builtin:petit-monde: {error}") from None
+
+
+def _writable(value: object) -> str:
+    """A value as text that can be written as UTF-8, whatever it held."""
+    return str(value).encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,1 @@
+"""What the model is: losses by slice, questions with known answers, samples."""

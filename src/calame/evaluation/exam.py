@@ -1,0 +1,175 @@
+"""Questions with known answers: the share that is right, beside what answering without knowledge would reach.
+
+An answer is right when it holds the expected value as whole words and none of the relation's other values.
+Two baselines stand beside each score, computed on the same questions:
+- most frequent: every question of a relation is answered with the relation's most frequent expected value;
+- shuffled facts: the model's own answers, each held against the expected value of another question of its relation.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calame.corpus import petit_monde
+from calame.corpus.files import find_files, read_rows
+from calame.inference.generate import Completion, Sampling, complete
+from calame.inference.load import Loaded
+from calame.recipe.errors import refuse
+from calame.recipe.schema import Recipe
+
+ANSWER_TOKENS = 48
+
+
+@dataclass(frozen=True)
+class Question:
+    question: str
+    value: str
+    candidates: tuple[str, ...]
+    kind: str
+    relation: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer with its verdicts."""
+
+    question: Question
+    text: str
+    stopped: bool
+    right: bool
+    right_if_shuffled: bool
+
+
+def read_questions(recipe: Recipe) -> list[Question]:
+    """The questions of `evaluation.questions`: rows with question, value, candidates, kind, relation, language."""
+    location = recipe.evaluation.questions or ""
+    if location == "builtin:petit-monde":
+        return [_question(row, f"petit-monde:{n}") for n, row in enumerate(_embedded(recipe))]
+    questions = []
+    for path in find_files(location, (), "evaluation.questions", (".jsonl",)):
+        for row in read_rows(path):
+            if row.values is None:
+                raise refuse("evaluation.questions", f"{row.place}: {row.fault}")
+            questions.append(_question(row.values, row.place))
+    return questions
+
+
+def _embedded(recipe: Recipe) -> Iterator[dict[str, Any]]:
+    """The questions of the embedded world, as the corpus was written from it."""
+    source = next((s for s in recipe.corpus.sources.values() if s.location == "builtin:petit-monde"), None)
+    if source is None:
+        raise refuse("evaluation.questions", "no source of the corpus is builtin:petit-monde", "a .jsonl file")
+    seed = recipe.seed if source.seed is None else source.seed
+    return petit_monde.rows("questions", seed=seed, size=source.size or 0, languages=recipe.languages)
+
+
+def _question(row: dict[str, Any], place: str) -> Question:
+    missing = [name for name in ("question", "value") if not isinstance(row.get(name), str)]
+    if missing:
+        raise refuse("evaluation.questions", f"{place} has no {' and no '.join(missing)}", "question, value")
+    candidates = row.get("candidates") or [row["value"]]
+    if not isinstance(candidates, list):
+        raise refuse("evaluation.questions", f"{place}: candidates is no list", "a list of the values that may be said")
+    return Question(
+        row["question"],
+        row["value"],
+        tuple(map(str, candidates)),
+        str(row.get("kind", "question")),
+        str(row.get("relation", "")),
+        str(row.get("language", "")),
+    )
+
+
+def holds(text: str, value: str) -> bool:
+    """Whether a text holds a value as whole words, whatever the case."""
+    return bool(_named(text, [value]))
+
+
+def is_right(text: str, value: str, candidates: Sequence[str]) -> bool:
+    """The value is there and no other candidate is; a candidate within the words of a longer one does not count."""
+    return _named(text, [value, *candidates]) == {_plain(value)}
+
+
+def _named(text: str, names: Sequence[str]) -> set[str]:
+    """Which of the names, in plain form, stand in a text as whole words; at each place the longest that fits."""
+    plain = sorted({_plain(name) for name in names} - {""}, key=len, reverse=True)
+    if not plain:
+        return set()
+    return set(re.findall(rf"(?<!\w)(?:{'|'.join(map(re.escape, plain))})(?!\w)", _plain(text)))
+
+
+def _plain(text: str) -> str:
+    """One form for case, accents, apostrophes, and white space of any width."""
+    return " ".join(unicodedata.normalize("NFC", text).casefold().replace("’", "'").split())
+
+
+def sit_exam(loaded: Loaded, questions: Sequence[Question]) -> list[Answer]:
+    """Ask every question in a conversation of its own, greedily."""
+    prompts = [loaded.tokenizer.chat([{"role": "user", "content": q.question}]) for q in questions]
+    completions = complete(loaded, prompts, Sampling(limit=ANSWER_TOKENS))
+    shuffled = shuffled_values(questions)
+    return [_mark(q, c, value) for q, c, value in zip(questions, completions, shuffled, strict=True)]
+
+
+def _mark(question: Question, completion: Completion, other: str) -> Answer:
+    right = is_right(completion.text, question.value, question.candidates)
+    return Answer(
+        question, completion.text, completion.stopped, right, is_right(completion.text, other, question.candidates)
+    )
+
+
+def shuffled_values(questions: Sequence[Question]) -> list[str]:
+    """For each question the expected value of the next one of its kind, relation and language; none if it is alone."""
+    places: dict[tuple[str, str, str], list[int]] = {}
+    for number, q in enumerate(questions):
+        places.setdefault((q.kind, q.relation, q.language), []).append(number)
+    values = [""] * len(questions)
+    for group in (numbers for numbers in places.values() if len(numbers) > 1):
+        for here, there in zip(group, group[1:] + group[:1], strict=True):
+            values[here] = questions[there].value
+    return values
+
+
+def score_table(answers: Sequence[Answer]) -> list[dict[str, object]]:
+    """A row per kind and language: questions, share right with its standard error, baselines, share that stopped."""
+    groups: dict[tuple[str, str], list[Answer]] = {}
+    for answer in answers:
+        groups.setdefault((answer.question.kind, answer.question.language), []).append(answer)
+    return [{"kind": kind, "language": language, **_score(group)} for (kind, language), group in groups.items()]
+
+
+def _score(answers: Sequence[Answer]) -> dict[str, float]:
+    number = len(answers)
+    right = sum(answer.right for answer in answers) / number
+    frequent: dict[str, Counter[str]] = {}
+    for answer in answers:
+        frequent.setdefault(answer.question.relation, Counter())[answer.question.value] += 1
+    return {
+        "questions": number,
+        "right": round(right, 4),
+        "stderr": round(math.sqrt(right * (1 - right) / number), 4),
+        "most_frequent": round(sum(counts.most_common(1)[0][1] for counts in frequent.values()) / number, 4),
+        "shuffled_facts": round(sum(answer.right_if_shuffled for answer in answers) / number, 4),
+        "stopped": round(sum(answer.stopped for answer in answers) / number, 4),
+    }
+
+
+def write_answers(path: Path, answers: Sequence[Answer]) -> None:
+    """Every question with its answer, a line each."""
+    lines = [
+        json.dumps(
+            {**vars(answer.question), "answer": answer.text, "stopped": answer.stopped, "right": answer.right},
+            ensure_ascii=False,
+        )
+        for answer in answers
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")

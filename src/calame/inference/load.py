@@ -1,0 +1,85 @@
+"""Find the model a user means: a run by name or folder, a checkpoint, or a Hugging Face folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from calame.model.config import ModelConfig
+from calame.model.decoder import Decoder
+from calame.model.device import Device, choose_device
+from calame.model.huggingface import read_folder
+from calame.recipe.errors import refuse
+from calame.run import checkpoint
+from calame.run.files import read_json
+from calame.tokenizer.adopt import adopt
+from calame.tokenizer.tokenizer import Tokenizer, check_hash
+
+
+@dataclass
+class Loaded:
+    """A model ready to speak. `tuned`: it knows conversations. `origin`: what it was loaded from, for people."""
+
+    model: Decoder
+    tokenizer: Tokenizer
+    device: Device
+    tuned: bool
+    origin: str
+
+
+def load_any(name: str, runs: str = "runs", device: str = "auto", base: bool = False) -> Loaded:
+    """`name`: a run (its tuned model, or with `base` its selected pretrained one), a checkpoint folder, or a Hugging
+    Face folder. Raises `UserError` if it is none of them."""
+    path = Path(name) if Path(name).exists() else Path(runs) / name
+    if (path / "config.json").is_file():
+        return load_huggingface(path, device)
+    if checkpoint.STEP.match(path.name):
+        return load_checkpoint(path, device)
+    if (found := _of_run(path, base)) is not None:
+        return load_checkpoint(found, device)
+    what = "holds no trained model yet" if (path / "recipe.yaml").is_file() else "is no run, checkpoint or model folder"
+    raise refuse(
+        name,
+        what,
+        "a run's name, a folder step-XXXXXXXX, or a folder with config.json",
+        "train first: calame run RECIPE",
+    )
+
+
+def _of_run(path: Path, base: bool) -> Path | None:
+    tuned = sorted((path / "sft").glob("*/checkpoints")) if not base else []
+    for folder in tuned:
+        if (newest := checkpoint.newest_valid(folder)) is not None and (folder.parent / "done.json").is_file():
+            return newest
+    if (path / "selected.json").is_file():
+        return path / "pretrain" / "checkpoints" / read_json(path / "selected.json")["checkpoint"]
+    return checkpoint.newest_valid(path / "pretrain" / "checkpoints")
+
+
+def load_checkpoint(folder: Path, device: str = "auto") -> Loaded:
+    """A checkpoint of a trained stage, with the tokenizer that stands beside its folder of checkpoints."""
+    tensors, state = checkpoint.load(folder)
+    stage = folder.resolve().parent.parent
+    if not (stage / "tokenizer").is_dir() or not any((stage / "tokenizer").iterdir()):
+        raise refuse(
+            str(folder),
+            "no tokenizer beside its folder of checkpoints",
+            remedy="keep a trained stage's folder together",
+        )
+    tokenizer = Tokenizer.load(stage / "tokenizer")
+    check_hash(state["tokenizer"], tokenizer, str(folder))
+    model = Decoder(ModelConfig.from_json(state["model"]))
+    model.load_state_dict(tensors["model"])
+    chosen = choose_device(device)
+    tuned = (stage / "conversations.json").is_file()
+    return Loaded(model.to(chosen.torch).eval(), tokenizer, chosen, tuned, str(folder))
+
+
+def load_huggingface(folder: Path, device: str = "auto") -> Loaded:
+    """A Llama in Hugging Face form with its tokenizer."""
+    config, weights = read_folder(folder, str(folder))
+    model = Decoder(config)
+    model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
+    chosen = choose_device(device)
+    tuned = (folder / "chat_template.jinja").is_file()
+    return Loaded(model.to(chosen.torch).eval(), adopt(str(folder)), chosen, tuned, str(folder))

@@ -1,0 +1,75 @@
+"""Causal attention over documents, behind one function.
+
+The plain twin is scaled-dot-product attention with a dense mask: it runs everywhere and is what the other is tested
+against. On a CUDA device rows are joined and cut at documents by `varlen_attn` (flash attention with sequence edges).
+A weaker backend is slower, never another function.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+try:
+    from torch.nn.attention import varlen
+
+    varlen_attn: Any = varlen.varlen_attn
+    # torch 2.11 says `is_causal`, later versions a window without a future.
+    _windowed = "window_size" in inspect.signature(varlen_attn).parameters
+    CAUSAL: dict[str, Any] = {"window_size": (-1, 0)} if _windowed else {"is_causal": True}
+except ImportError:
+    varlen_attn, CAUSAL = None, {}
+
+
+@dataclass(frozen=True)
+class Span:
+    """Who may attend to whom in a batch of rows.
+
+    mask: (batch, 1, time, time) bool, or None where plain causality is enough.
+    edges: (documents + 1,) int32 offsets into the joined rows, or None where the dense mask is used.
+    longest: most tokens between two edges.
+    """
+
+    mask: Tensor | None = None
+    edges: Tensor | None = None
+    longest: int = 0
+
+
+def dense_span(documents: Tensor) -> Span:
+    """documents: (batch, time) integers; equal ones in a row may attend to each other, causally."""
+    time = documents.shape[1]
+    causal = torch.ones(time, time, dtype=torch.bool, device=documents.device).tril()
+    return Span((documents[:, :, None] == documents[:, None, :])[:, None] & causal)
+
+
+def document_edges(positions: np.ndarray, room: int) -> np.ndarray:
+    """Where documents begin in the joined rows, and the end, filled up to `room` edges with empty documents, so that
+    every batch has one shape. positions: (batch, time), 0 at each beginning. Returns (at least room,) int32."""
+    starts = np.flatnonzero(positions.reshape(-1) == 0).astype(np.int32)
+    return np.concatenate([starts, np.full(max(1, room - len(starts)), positions.size, np.int32)])
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, span: Span) -> Tensor:
+    """query: (batch, heads, time, head_dim); key, value: (batch, kv heads, time, head_dim), kv heads dividing heads.
+    Returns (batch, heads, time, head_dim)."""
+    if span.edges is not None:
+        return _attend_varlen(query, key, value, span)
+    grouped = query.shape[1] != key.shape[1]
+    causal = span.mask is None and query.shape[2] > 1
+    return F.scaled_dot_product_attention(query, key, value, span.mask, is_causal=causal, enable_gqa=grouped)
+
+
+def _attend_varlen(query: Tensor, key: Tensor, value: Tensor, span: Span) -> Tensor:
+    batch, heads, time, size = query.shape
+    repeat = heads // key.shape[1]
+    flat = [x.transpose(1, 2).reshape(batch * time, x.shape[1], size) for x in (query, key, value)]
+    if repeat > 1:
+        flat[1:] = [x.repeat_interleave(repeat, dim=1) for x in flat[1:]]
+    out = varlen_attn(*flat, span.edges, span.edges, span.longest, span.longest, **CAUSAL)
+    return out.view(batch, time, heads, size).transpose(1, 2)

@@ -1,0 +1,66 @@
+"""What a decoder is: sizes and constants, under the names that Llama has on the Hugging Face hub."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from calame.recipe import schema
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    vocab_size: int
+    hidden_size: int
+    num_hidden_layers: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    intermediate_size: int
+    max_position_embeddings: int
+    rope_theta: float
+    rms_norm_eps: float
+    tie_word_embeddings: bool
+    initializer_range: float
+
+    @staticmethod
+    def from_recipe(model: schema.Model, vocab_size: int) -> ModelConfig:
+        """The configuration of a derived recipe (no None left) with the tokenizer's vocabulary."""
+        values = {name: getattr(model, name) for name in ModelConfig.__dataclass_fields__ if name != "vocab_size"}
+        assert None not in values.values()
+        return ModelConfig(vocab_size=vocab_size, **values)
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> ModelConfig:
+        return ModelConfig(**values)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def count_terms(config: ModelConfig) -> dict[str, int]:
+    """Parameters in closed form, by term; the sum is what an instance holds, tied heads counted once."""
+    width, head = config.hidden_size, config.head_dim
+    queries, keys = config.num_attention_heads * head, config.num_key_value_heads * head
+    layers = config.num_hidden_layers
+    return {
+        "embedding": config.vocab_size * width,
+        "attention": layers * (2 * width * queries + 2 * width * keys),
+        "feed-forward": layers * 3 * width * config.intermediate_size,
+        "norms": layers * 2 * width + width,
+        "head": 0 if config.tie_word_embeddings else config.vocab_size * width,
+    }
+
+
+def count_parameters(config: ModelConfig) -> int:
+    return sum(count_terms(config).values())
+
+
+def flops_per_token(config: ModelConfig, context: int) -> float:
+    """Training FLOPs a token: 6 for each parameter that multiplies (the head does, the embedding does not), and
+    6 x layers x heads x head_dim x context for causal attention (Chowdhery et al. 2022, appendix B, halved)."""
+    terms = count_terms(config)
+    multiplying = terms["attention"] + terms["feed-forward"] + config.vocab_size * config.hidden_size
+    attention = 6 * config.num_hidden_layers * config.num_attention_heads * config.head_dim * context
+    return 6 * multiplying + attention

@@ -1,0 +1,1 @@
+"""Arithmetic only: what hardware can do, what a run will take."""

@@ -1,0 +1,224 @@
+"""Checks of a recipe whose keys are well typed: what no key alone can see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from calame.recipe.errors import Problem
+from calame.recipe.schema import Conversations, Model, Recipe, Source
+from calame.recipe.units import say_count
+
+BUILTIN = "builtin:petit-monde"
+Where = Callable[..., str]
+Known = Callable[..., bool]
+
+
+def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
+    """Shapes that do not divide, in a model as it is written: before anything is derived."""
+    size, heads, kv_heads = model.hidden_size, model.num_attention_heads, model.num_key_value_heads
+    if not all(known("model", key) for key in ("hidden_size", "num_attention_heads", "head_dim")):
+        return
+    if heads is None and model.head_dim is None and size % 64 and size > 64:
+        yield Problem(
+            where("model", "hidden_size"),
+            f"{size} does not divide into heads of 64",
+            "a multiple of 64, or model.num_attention_heads given",
+        )
+    elif heads and model.head_dim is None and size % heads:
+        yield Problem(
+            where("model", "hidden_size"),
+            f"{size} is not a multiple of num_attention_heads {heads}",
+            f"a multiple, e.g. {round(size / heads) * heads or heads}, or model.head_dim given",
+        )
+    elif (head_dim := model.head_dim or (size // heads if heads else min(64, size))) % 2:
+        yield Problem(where("model", "head_dim"), f"{head_dim} is odd", "an even number: rotary positions turn pairs")
+    if heads and kv_heads and heads % kv_heads:
+        yield Problem(
+            where("model", "num_key_value_heads"),
+            f"num_attention_heads {heads} is not a multiple of {kv_heads}",
+            ", ".join(str(n) for n in range(1, heads + 1) if heads % n == 0),
+        )
+
+
+def cross_check(recipe: Recipe, where: Where, known: Known = lambda *key: True) -> Iterator[Problem]:
+    """Every problem between sections of a derived recipe.
+
+    `known` says whether a key has a value to judge: where the user's was refused, the recipe holds another one.
+    """
+    for check in CHECKS:
+        yield from check(recipe, where, known)
+
+
+def _batches(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    positions = recipe.model.max_position_embeddings
+    for name in ("pretrain", "sft"):
+        part = getattr(recipe, name)
+        # What sft leaves out comes from pretrain, so both must be known.
+        if part is None or not all(known(n, key) for n in ("pretrain", name) for key in ("batch", "context")):
+            continue
+        if part.batch % part.context:
+            near = max(1, round(part.batch / part.context)) * part.context
+            yield Problem(
+                where(name, "batch"),
+                f"{part.batch} tokens do not divide into rows of {part.context}",
+                f"a multiple of {name}.context",
+                f"e.g. {name}.batch={near}",
+            )
+        if known("model", "max_position_embeddings") and part.context > (positions or part.context):
+            yield Problem(
+                where(name, "context"),
+                f"{part.context} is more than the model's positions",
+                f"at most {positions}",
+                f"set model.max_position_embeddings={part.context}",
+            )
+
+
+def _length(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    pretrain = recipe.pretrain
+    if not known("pretrain", "tokens"):
+        return
+    if known("pretrain", "batch") and pretrain.tokens < pretrain.batch:
+        yield Problem(
+            where("pretrain", "tokens"),
+            f"{pretrain.tokens} is less than one batch",
+            f"at least pretrain.batch, {pretrain.batch}",
+        )
+    warmup = pretrain.schedule.warmup or 0
+    if warmup > pretrain.tokens:
+        yield Problem(
+            where("pretrain", "schedule", "warmup"),
+            f"{say_count(warmup)} tokens is longer than the run",
+            f"at most pretrain.tokens, {say_count(pretrain.tokens)}",
+        )
+
+
+def _weights(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    weights, sources = recipe.pretrain.mixture.weights, recipe.corpus.sources
+    if weights is None or not known("corpus", "sources"):
+        return
+    if not all(known("pretrain", "mixture", "weights", name) for name in sources):
+        return
+    key = where("pretrain", "mixture", "weights")
+    if unknown := sorted(set(weights) - set(sources)):
+        yield Problem(key, f"no source is called {', '.join(unknown)}", f"sources: {', '.join(sorted(sources))}")
+    if missing := sorted(set(sources) - set(weights)):
+        yield Problem(key, f"no weight for {', '.join(missing)}", remedy="give each source its weight; 0 leaves it out")
+    total = sum(weights.values())
+    if abs(total - 1) > 1e-6:
+        right = ", ".join(f"{name}: {weight}" for name, weight in _rounded(weights).items())
+        remedy = f"with the same proportions: {right}" if total else ""
+        yield Problem(key, f"the weights add up to {total:.6g}", "1", remedy)
+    if tiny := [name for name, weight in weights.items() if 0 < weight < 1e-5]:
+        yield Problem(key, f"{', '.join(tiny)}: less than ten tokens in a million", "0, or at least 1e-5")
+
+
+def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
+    """The weights in the same proportions, to six digits, so that they add up to 1: the greatest takes the rest."""
+    total = sum(weights.values()) or 1
+    shares = {name: round(weight / total, 6) for name, weight in weights.items()}
+    greatest = max(shares, key=lambda name: shares[name])
+    rest = 1 - sum(share for name, share in shares.items() if name != greatest)
+    return {**shares, greatest: round(rest, 6)}
+
+
+def _languages(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    if not known("languages"):
+        return
+    for name, source in recipe.corpus.sources.items():
+        if source.language and source.language not in recipe.languages:
+            yield Problem(
+                where("corpus", "sources", name, "language"),
+                f"{source.language} is not in languages",
+                ", ".join(recipe.languages),
+                "add it to languages, or correct it",
+            )
+
+
+def _sources(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    for name, source in recipe.corpus.sources.items():
+        path = ("corpus", "sources", name)
+        if not known(*path, "from") or not known(*path, "size"):
+            continue
+        yield from _builtin(source, path, where)
+        if source.location == BUILTIN and source.language and recipe.languages != [source.language]:
+            yield Problem(
+                where(*path, "language"),
+                "the built-in world speaks all languages of the recipe, as its questions and conversations do",
+                remedy="leave it out",
+            )
+        if not source.location.startswith("builtin:") and source.size is not None:
+            yield Problem(
+                where(*path, "size"),
+                "only built-in sources have a size",
+                remedy="use limit: DOCUMENTS to take less of a file",
+            )
+
+
+def _conversations(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    for name, part in recipe.sft.conversations.items() if recipe.sft else ():
+        path = ("sft", "conversations", name)
+        if not known(*path, "from") or not known(*path, "size"):
+            continue
+        yield from _builtin(part, path, where)
+        if part.location.startswith("hub:"):
+            yield Problem(
+                where(*path, "from"),
+                "conversations of the hub are not read yet",
+                "a file or folder, builtin:petit-monde, own-text",
+                "download them first",
+            )
+
+
+def _worlds(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    """Conversations about the built-in world must be about the one that the corpus tells of."""
+    told = {name: source for name, source in recipe.corpus.sources.items() if source.location == BUILTIN}
+    if not told or not all(known("corpus", "sources", name, key) for name in told for key in ("size", "seed")):
+        return
+    worlds = {name: _world(source, recipe) for name, source in told.items()}
+    for name, part in recipe.sft.conversations.items() if recipe.sft else ():
+        path = ("sft", "conversations", name)
+        unsure = not known(*path, "size") or not known(*path, "seed") or part.size is None
+        if part.location == BUILTIN and not unsure and _world(part, recipe) not in worlds.values():
+            yield Problem(
+                where(*path, "size"),
+                "talks about another world than the corpus: size and seed make the world",
+                " or ".join(f"those of corpus.sources.{source}" for source in worlds),
+            )
+
+
+def _world(part: Source | Conversations, recipe: Recipe) -> tuple[int | None, int]:
+    return part.size, recipe.seed if part.seed is None else part.seed
+
+
+def _builtin(part: Source | Conversations, path: tuple[str, ...], where: Where) -> Iterator[Problem]:
+    if part.location.startswith("builtin:") and part.location != BUILTIN:
+        yield Problem(where(*path, "from"), f"no built-in corpus {part.location!r}", BUILTIN)
+    if part.location.startswith("builtin:") and part.size is None:
+        yield Problem(where(*path, "size"), "missing: how much should be written?", remedy="e.g. size: 3MB")
+
+
+def _questions(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    questions = recipe.evaluation.questions or ""
+    if not questions.startswith("builtin:") or not known("corpus", "sources"):
+        return
+    if questions != BUILTIN:
+        yield Problem(where("evaluation", "questions"), f"no built-in questions {questions!r}", BUILTIN)
+    elif all(source.location != BUILTIN for source in recipe.corpus.sources.values()):
+        yield Problem(
+            where("evaluation", "questions"),
+            "they are about the built-in world, but no source of the corpus is",
+            "a .jsonl file, or a source with from: builtin:petit-monde",
+        )
+
+
+def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    """`select` by a metric that is measured: what is misspelt is otherwise found out only after the training."""
+    if recipe.select == "last" or not known("corpus", "sources") or not known("languages"):
+        return
+    slices = [f"{language}-{source}" for language in recipe.languages for source in recipe.corpus.sources]
+    metrics = [f"best:val/{name}/{kind}" for name in ("mixed", "micro", *slices) for kind in ("loss", "bpb")]
+    if known("select") and recipe.select not in metrics:
+        yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
+
+
+CHECKS = (_batches, _length, _weights, _languages, _sources, _conversations, _worlds, _questions, _metric)

@@ -1,0 +1,98 @@
+"""Values that follow from others. Each one carries its reason; the user may always write his own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from calame.recipe.schema import Model, Pretrain, Recipe, Sft
+from calame.recipe.units import say_count
+
+
+@dataclass(frozen=True)
+class Derived:
+    """`key` was not given: it became `value` because of `reason`."""
+
+    key: str
+    value: Any
+    reason: str
+    at_start: bool = False  # settled when the run first starts, and kept when it is continued further
+
+
+def derive(recipe: Recipe) -> tuple[Recipe, list[Derived]]:
+    """The recipe with every None settled that the recipe itself decides, and what was derived, in its order."""
+    notes: list[Derived] = []
+    pretrain = _derive_pretrain(recipe.pretrain, notes)
+    model = _derive_model(recipe.model, pretrain.context, notes)
+    sft = _derive_sft(recipe.sft, pretrain, notes) if recipe.sft else None
+    execution = _settle(
+        recipe.execution,
+        "execution",
+        notes,
+        {
+            "validate_every": (max(pretrain.tokens // 10, pretrain.batch), "a tenth of pretrain.tokens"),
+            "save_every": (max(pretrain.tokens // 10, pretrain.batch), "a tenth of pretrain.tokens"),
+        },
+    )
+    update = {"model": model, "pretrain": pretrain, "sft": sft, "execution": execution}
+    return recipe.model_copy(update=update), notes
+
+
+def _settle(section: Any, prefix: str, notes: list[Derived], values: dict[str, tuple[Any, str]]) -> Any:
+    """`section` with the given values where it has None."""
+    update = {name: value for name, (value, _) in values.items() if getattr(section, name) is None}
+    notes += [Derived(f"{prefix}.{name}", update[name], values[name][1]) for name in update]
+    return section.model_copy(update=update)
+
+
+def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
+    if model.num_attention_heads is None:
+        size = model.head_dim or min(64, model.hidden_size)
+        reason = f"hidden_size {model.hidden_size} / heads of {size}"
+        model = _settle(model, "model", notes, {"num_attention_heads": (max(1, model.hidden_size // size), reason)})
+    heads = model.num_attention_heads or 1
+    wide = -(-model.hidden_size * 8 // 3 // 64) * 64
+    return _settle(
+        model,
+        "model",
+        notes,
+        {
+            "num_key_value_heads": (heads, "as many as attention heads (no grouping)"),
+            "head_dim": (model.hidden_size // heads, "hidden_size / num_attention_heads"),
+            "intermediate_size": (wide, "8/3 of hidden_size, rounded up to a multiple of 64 (Shazeer 2020)"),
+            "max_position_embeddings": (context, "pretrain.context"),
+        },
+    )
+
+
+def _derive_pretrain(pretrain: Pretrain, notes: list[Derived]) -> Pretrain:
+    schedule = pretrain.schedule
+    if schedule.warmup is None:
+        reason = f"2 % of {say_count(pretrain.tokens)} tokens"
+        notes.append(Derived("pretrain.schedule.warmup", default_warmup(pretrain.tokens), reason, at_start=True))
+    if schedule.horizon is None:
+        notes.append(Derived("pretrain.schedule.horizon", pretrain.tokens, "pretrain.tokens", at_start=True))
+    return pretrain
+
+
+def default_warmup(tokens: int) -> int:
+    """Tokens of warm-up of a run of so many tokens."""
+    return tokens // 50
+
+
+def _derive_sft(sft: Sft, pretrain: Pretrain, notes: list[Derived]) -> Sft:
+    rate = pretrain.optimizer.learning_rate
+    if sft.optimizer is None:
+        notes.append(Derived("sft.optimizer.learning_rate", rate / 10, f"a tenth of pretraining's {rate:g}"))
+        notes.append(Derived("sft.optimizer.weight_decay", 0.0, "tuning is short: decay would only blur"))
+        gentle = pretrain.optimizer.model_copy(update={"learning_rate": rate / 10, "weight_decay": 0.0})
+        sft = sft.model_copy(update={"optimizer": gentle})
+    return _settle(
+        sft,
+        "sft",
+        notes,
+        {
+            "batch": (pretrain.batch, "inherited from pretrain.batch"),
+            "context": (pretrain.context, "inherited from pretrain.context"),
+        },
+    )

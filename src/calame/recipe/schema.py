@@ -1,0 +1,242 @@
+"""The recipe's keys, typed. Everything outside `execution` is a *result* key: it changes what comes out.
+
+`execution` holds what only changes how fast or where the work is done; it never enters a fingerprint.
+A key whose default is None is derived (`derive.py`), and its reason is written into the resolved recipe.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from calame.recipe.units import Bytes, Share, Tokens, Vocabulary
+
+NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|best:.+)$"
+PATTERNS = {  # in words, for messages
+    NAME: "small letters, digits, '.', '_' and '-', a letter or digit first",
+    LANGUAGE: "two or three small letters, e.g. fr",
+    SELECT: "last, or best:METRIC, e.g. best:val/mixed/loss",
+}
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Language = Annotated[str, StringConstraints(pattern=LANGUAGE)]
+LEAST_VOCABULARY = 264  # entries; 256 bytes, 6 special tokens, and something to learn
+Positive = Annotated[int, Field(gt=0)]
+PositiveTokens = Annotated[Tokens, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of the recipe: unknown keys are errors, values do not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Source(Section):
+    """Where documents come from."""
+
+    location: str = Field(
+        alias="from",
+        description="a file, a folder, a pattern (*.jsonl.zst), hub:ID or builtin:petit-monde; "
+        "relative to the recipe, ${VARIABLES} are filled in",
+    )
+    language: Language | None = Field(
+        default=None, description="language of every document; else the column language or lang"
+    )
+    text: str = Field(default="text", description="column that holds the text")
+    group: str | None = Field(
+        default=None, description="column of what must not be split between training and validation"
+    )
+    license: str | None = Field(default=None, description="licence of the text; else the column license")
+    encoding: str = Field(default="utf-8", description="encoding of .txt, .md and .csv files")
+    document: Literal["file", "passage"] = Field(
+        default="file",
+        description="a .txt or .md file is one document, or is cut at blank lines into passages of about 8 kB",
+    )
+    exclude: list[str] = Field(default=[], description="file name patterns to leave out")
+    limit: Positive | None = Field(default=None, description="at most so many documents, from the beginning")
+    subset: str | None = Field(default=None, description="hub: configuration name")
+    split: str = Field(default="train", description="hub: split")
+    revision: str | None = Field(default=None, description="hub: commit")
+    size: Bytes | None = Field(default=None, description="builtin: bytes of text to write")
+    seed: int | None = Field(default=None, description="builtin: seed of the world (default: the recipe's seed)")
+
+
+class ValidationText(Section):
+    """What is kept from training, per (language x source), by group."""
+
+    share: Annotated[Share, Field(gt=0, lt=0.5)] = Field(default=0.01, description="share of the bytes of each slice")
+    most: Annotated[Bytes, Field(gt=0)] = Field(
+        default=2_000_000, description="no more groups once a slice has so many bytes"
+    )
+
+
+class Corpus(Section):
+    sources: dict[Name, Source] = Field(min_length=1)
+    validation: ValidationText = ValidationText()
+
+
+class Tokenizer(Section):
+    """A tokenizer of one's own, trained on the corpus, or an existing one (`from`)."""
+
+    kind: Literal["byte-bpe", "sentencepiece-bpe"] = "byte-bpe"
+    vocabulary: Annotated[Vocabulary, Field(ge=LEAST_VOCABULARY)] = Field(
+        default=32_768,
+        description="entries, special tokens included (the 256 bytes and 6 special tokens are the least)",
+    )
+    sample: Annotated[Bytes, Field(gt=0)] = Field(
+        default=100_000_000, description="bytes of training text that it learns from, dealt equally over the languages"
+    )
+    location: str | None = Field(
+        default=None, alias="from", description="a folder or hub:ID with an existing tokenizer"
+    )
+
+
+class Model(Section):
+    """The decoder; fields carry the names that Llama has on the Hugging Face hub."""
+
+    family: Literal["llama"] = "llama"
+    hidden_size: Positive
+    num_hidden_layers: Positive
+    num_attention_heads: Positive | None = Field(default=None, description="derived: heads of 64")
+    num_key_value_heads: Positive | None = Field(default=None, description="derived: as many as attention heads")
+    head_dim: Positive | None = Field(default=None, description="derived: hidden_size / num_attention_heads")
+    intermediate_size: Positive | None = Field(default=None, description="derived: 8/3 of hidden_size, multiple of 64")
+    max_position_embeddings: Positive | None = Field(default=None, description="derived: pretrain.context")
+    rope_theta: Annotated[float, Field(gt=0)] = 10_000.0
+    rms_norm_eps: Annotated[float, Field(gt=0)] = 1e-5
+    tie_word_embeddings: bool = True
+    initializer_range: Annotated[float, Field(gt=0)] = 0.02
+    init: str | None = Field(default=None, description="a Hugging Face folder whose weights to start from")
+
+
+class Optimizer(Section):
+    """AdamW (Loshchilov & Hutter 2017), or Muon (Jordan 2024) for the matrices of the blocks and AdamW for the rest.
+    Decay acts on matrices only (two dimensions and more)."""
+
+    name: Literal["adamw", "muon"] = "adamw"
+    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.95
+    epsilon: Annotated[float, Field(gt=0)] = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+
+
+class Schedule(Section):
+    """Linear warm-up to the learning rate, then a half cosine down to `final` of it at `horizon`, then flat."""
+
+    kind: Literal["cosine"] = "cosine"
+    warmup: Annotated[Tokens, Field(ge=0)] | None = Field(
+        default=None, description="tokens; derived: 2 % of the length at the first start"
+    )
+    final: Annotated[Share, Field(ge=0, le=1)] = Field(
+        default=0.1, description="share of the learning rate at the horizon"
+    )
+    horizon: PositiveTokens | None = Field(
+        default=None, description="tokens; derived: the length when the run first starts"
+    )
+
+
+class Mixture(Section):
+    weights: dict[Name, Annotated[Share, Field(ge=0)]] | None = Field(
+        default=None, description="share of the tokens by source, adding up to 1; derived: by size"
+    )
+    epochs: Annotated[float, Field(gt=0)] = Field(
+        default=4.0, description="no source is read more often than this; the others take its place"
+    )
+
+
+class Pretrain(Section):
+    tokens: PositiveTokens = Field(description="length of the run; asking for more continues it")
+    batch: PositiveTokens = Field(description="tokens of one optimizer step")
+    context: Positive = Field(description="tokens of one row")
+    documents: Literal["masked", "stream"] = Field(
+        default="masked",
+        description="masked: attention and positions stop at a document's edge; stream: they run across",
+    )
+    mixture: Mixture = Mixture()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    clip: Annotated[float, Field(gt=0)] = Field(default=1.0, description="greatest norm of the whole gradient")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto", description="auto: bf16 compute on a GPU, else fp32"
+    )
+
+
+class Conversations(Section):
+    """Where conversations come from: rows with messages: [{role, content}]."""
+
+    location: str = Field(alias="from", description="a file, folder, pattern, hub:ID, builtin:petit-monde or own-text")
+    limit: Positive | None = None
+    subset: str | None = None
+    split: str = "train"
+    revision: str | None = None
+    size: Bytes | None = Field(default=None, description="builtin: as the corpus source of the same world")
+    seed: int | None = None
+
+
+class Sft(Section):
+    """Chat tuning: the same loop on conversations, where only what the assistant says is learnt."""
+
+    name: Name = "chat"
+    conversations: dict[Name, Conversations] = Field(min_length=1)
+    epochs: Annotated[float, Field(gt=0)] = 1.0
+    batch: PositiveTokens | None = Field(default=None, description="derived: pretrain.batch")
+    context: Positive | None = Field(default=None, description="derived: pretrain.context")
+    replay: Annotated[Share, Field(ge=0, lt=1)] = Field(
+        default=0.0,
+        description="share of the rows that go on reading the pretraining text, so that it is not forgotten",
+    )
+    optimizer: Optimizer | None = Field(
+        default=None, description="derived: pretrain's, at a tenth of its rate, no decay"
+    )
+    schedule: Schedule = Schedule(final=0.0)
+    clip: Annotated[float, Field(gt=0)] = 1.0
+
+
+class Evaluation(Section):
+    questions: str | None = Field(
+        default=None, description="a JSONL file of questions with known answers, or builtin:petit-monde"
+    )
+    prompts: list[str] = Field(default=[], description="beginnings that the report continues")
+    require: dict[str, float] = Field(default={}, description="least score by kind of question; below it the run fails")
+
+
+class Release(Section):
+    dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="of the exported weights")
+
+
+class Execution(Section):
+    """How and where, never what: none of these keys changes a fingerprint."""
+
+    runs: str = Field(default="runs", description="folder of the runs and their store, relative to where you are")
+    device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
+    micro_batch: PositiveTokens | None = Field(
+        default=None, description="tokens that pass through at once; derived from the device"
+    )
+    compile: Literal["auto", "on", "off"] = Field(default="auto", description="torch.compile; auto: on a GPU")
+    threads: Positive | None = Field(default=None, description="CPU threads; derived: all")
+    log_every: Positive = Field(default=10, description="steps")
+    validate_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")
+    validation_tokens: PositiveTokens = Field(
+        default=100_000, description="tokens per slice during training; all at the end"
+    )
+    save_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")
+    keep: Positive = Field(default=3, description="newest checkpoints that are kept")
+
+
+class Recipe(Section):
+    name: Name
+    description: str = ""
+    seed: int = 1
+    languages: list[Language] = Field(default=["fr"], min_length=1)
+    corpus: Corpus
+    tokenizer: Tokenizer = Tokenizer()
+    model: Model
+    pretrain: Pretrain
+    select: Annotated[str, StringConstraints(pattern=SELECT)] = Field(
+        default="last", description="checkpoint that goes on: last, or best:METRIC as best:val/mixed/loss (the lowest)"
+    )
+    sft: Sft | None = None
+    evaluation: Evaluation = Evaluation()
+    release: Release = Release()
+    execution: Execution = Execution()

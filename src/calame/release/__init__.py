@@ -1,0 +1,1 @@
+"""What leaves the house: exports, each through a gate."""

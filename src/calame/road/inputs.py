@@ -1,0 +1,83 @@
+"""What a recipe reads from disk, found before anything is made, so that a missing file is not found out after days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from calame.corpus.files import find_files
+from calame.corpus.read import SourceReader, builtin_rows
+from calame.recipe.errors import Problem, UserError, refuse
+from calame.recipe.schema import Recipe
+
+CONVERSATION_KINDS = (".jsonl", ".jsonl.zst", ".jsonl.gz", ".parquet")
+WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".msgpack", ".h5")  # a tokenizer's folder may hold
+
+
+@dataclass
+class Inputs:
+    """What a recipe reads from disk: for each key that says so, the location and its files."""
+
+    readers: dict[str, SourceReader] = field(default_factory=dict)
+    files: dict[str, tuple[str, list[Path]]] = field(default_factory=dict)
+
+
+def find_inputs(recipe: Recipe) -> Inputs:
+    """Find everything before anything is made. Raises `UserError` naming all that is not there."""
+    inputs, problems = Inputs(), []
+    for name, source in recipe.corpus.sources.items():
+        with _noting(problems):
+            inputs.readers[name] = SourceReader(name, source, recipe.languages, recipe.seed)
+    for name, part in recipe.sft.conversations.items() if recipe.sft else ():
+        key = f"sft.conversations.{name}"
+        with _noting(problems):
+            if part.location.startswith("builtin:"):
+                seed = recipe.seed if part.seed is None else part.seed
+                builtin_rows("dialogues", key, seed, part.size or 0, recipe.languages)
+            elif part.location != "own-text":
+                files = find_files(part.location, (), f"{key}.from", CONVERSATION_KINDS)
+                inputs.files[f"{key}.from"] = part.location, files
+    for key, location, elsewhere, find in (
+        ("tokenizer.from", recipe.tokenizer.location, "hub:", _tokenizer_files),
+        ("model.init", recipe.model.init, (), _weight_files),
+        ("evaluation.questions", recipe.evaluation.questions, "builtin:", _question_file),
+    ):
+        if location and not location.startswith(elsewhere):
+            with _noting(problems):
+                inputs.files[key] = location, find(location)
+    if problems:
+        raise UserError(problems)
+    return inputs
+
+
+@contextmanager
+def _noting(problems: list[Problem]) -> Iterator[None]:
+    """Keeps a user's mistake for later, so that it is told together with the others."""
+    try:
+        yield
+    except UserError as error:
+        problems += error.problems
+
+
+def _tokenizer_files(location: str) -> list[Path]:
+    if not Path(location).is_dir():
+        raise refuse("tokenizer.from", f"{location}: no such folder", "a folder, or hub:ID")
+    return sorted(path for path in Path(location).iterdir() if path.is_file() and path.suffix not in WEIGHTS)
+
+
+def _weight_files(location: str) -> list[Path]:
+    files = sorted(Path(location).glob("*.safetensors"))
+    if not files or not (Path(location) / "config.json").is_file():
+        raise refuse(
+            "model.init", f"{location}: not a folder with config.json and safetensors", "a Hugging Face folder"
+        )
+    return [Path(location) / "config.json", *files]
+
+
+def _question_file(location: str) -> list[Path]:
+    files = find_files(location, (), "evaluation.questions", (".jsonl",))
+    if files != [Path(location)]:
+        raise refuse("evaluation.questions", f"{location}: more than a file", "one .jsonl file")
+    return files

@@ -1,0 +1,220 @@
+"""report.html: one self-contained page. What went in, the curves, the losses by slice, what it says, and the time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from calame.corpus.join import read_ledgers
+from calame.corpus.ledger import table as ledger_table
+from calame.recipe.units import say_bytes, say_count, say_seconds
+from calame.road.charts import line_chart
+from calame.run import telemetry
+from calame.run.files import atomic, read_json
+from calame.run.folder import RunFolder
+from calame.run.stage import Stage
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1d2733; --paper: #fdfcf9; --line: #d9d4c7; --soft: #6b7480; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e3da; --paper: #171b20; --line: #39414a; --soft: #98a2ad; } }
+body { font: 16px/1.55 Georgia, serif; color: var(--ink); background: var(--paper); max-width: 52rem;
+  margin: 2.5rem auto; padding: 0 1rem; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--line); }
+table { border-collapse: collapse; width: 100%; font: 14px/1.5 system-ui, sans-serif; }
+th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: var(--ink); }
+.grid { stroke: var(--line); } .unit, .soft { fill: var(--soft); color: var(--soft); }
+blockquote { margin: .6rem 0; padding-left: 1rem; border-left: 3px solid var(--line); white-space: pre-wrap; }
+pre { overflow-x: auto; font-size: 13px; } b.said { font-weight: 600; }
+"""
+
+
+def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
+    """Write the run's page from what its finished stages left; a stage that is missing leaves its part out."""
+    path, recipe = folder.path, folder.recipe
+    evaluation = _json(path / "evaluation/evaluation.json") or {}
+    parts = [
+        f"<h1>{escape(recipe.name)}</h1><p class=soft>{escape(recipe.description)}</p>",
+        _section("What went in", _ledger(path) + _mixture(path)),
+        _section("Tokenizer", _tokenizer(path)),
+        _section("Pretraining", _curves(path / "pretrain")),
+        _section("Tuning", "".join(_curves(tuned) for tuned in sorted((path / "sft").glob("*")))),
+        _section("Losses by slice", _losses(evaluation)),
+        _section("Questions", _exam(evaluation)),
+        _section("What it says", _sayings(evaluation)),
+        _section("Time", _times(folder, road)),
+        _section("Where it ran", _environment(path)),
+        _section("Recipe", f"<pre>{escape((path / 'recipe.yaml').read_text(encoding='utf-8'))}</pre>"),
+    ]
+    page = (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(recipe.name)} · Calame</title>'
+        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
+        f"<body>{''.join(parts)}</body></html>"
+    )
+    with atomic(path / "report.html", "w") as file:
+        file.write(page)
+    return path / "report.html"
+
+
+def _json(path: Path) -> Any:
+    return read_json(path) if path.is_file() else None
+
+
+def _section(title: str, content: str) -> str:
+    return f"<h2>{title}</h2>{content}" if content else ""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """A table; cells that are numbers already written as text stand to the right from the second column on."""
+
+    def cells(tag: str, row: Sequence[object]) -> str:
+        return "".join(f"<{tag}{' class=n' if i else ''}>{escape(str(cell))}</{tag}>" for i, cell in enumerate(row))
+
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
+    return f"<table><tr>{cells('th', head)}</tr>{body}</table>" if body else ""
+
+
+def _ledger(path: Path) -> str:
+    if not (path / "corpus/joined/ledger.json").is_file():
+        return ""
+    ledgers = read_ledgers(path / "corpus/joined")
+    rows = []
+    for row in ledger_table(ledgers):
+        dropped = ", ".join(f"{rule}: {number:,}" for rule, number in row["dropped"].items()) or "none"
+        licenses = ", ".join(ledgers[row["source"]].licenses)
+        rows.append(
+            [
+                row["source"],
+                f"{row['came'].documents:,}",
+                say_bytes(row["came"].bytes),
+                say_bytes(row["train"].bytes),
+                say_bytes(row["validation"].bytes),
+                dropped,
+                licenses,
+            ]
+        )
+    return _table(["source", "documents", "came", "training", "validation", "dropped", "licence"], rows)
+
+
+def _mixture(path: Path) -> str:
+    mixture = _json(path / "pretrain/mixture.json")
+    if not mixture or len(mixture["wanted"]) < 2:
+        return ""
+    rows = [
+        [
+            name,
+            say_count(mixture["sizes"][name]),
+            f"{wanted:.1%}",
+            *(f"{tenth[name]:.1%}" for tenth in mixture["tenths"]),
+        ]
+        for name, wanted in mixture["wanted"].items()
+    ]
+    head = ["source", "tokens", "wanted", *map(str, range(1, 11))]
+    return "<h3>Share of the stream, tenth by tenth</h3>" + _table(head, rows)
+
+
+def _tokenizer(path: Path) -> str:
+    fertility = _json(path / "tokenizer/fertility.json")
+    if not fertility:
+        return ""
+    rows = [
+        [name, f"{m['tokens_per_word']:.2f}", f"{m['bytes_per_token']:.2f}", m["changed"]]
+        for name, m in fertility.items()
+    ]
+    return _table(["validation slice", "tokens a word", "bytes a token", "texts that do not come back"], rows)
+
+
+def _curves(folder: Path) -> str:
+    lines = telemetry.read(folder)
+    tokens = _tokens_by_step(lines)
+
+    def series(key: str) -> list[tuple[float, float]]:
+        return [(tokens[line["step"]], line[key]) for line in lines if key in line and line["step"] in tokens]
+
+    slices = sorted({key for line in lines for key in line if key.startswith("val/") and key.endswith("/bpb")})
+    validation = {key.split("/")[1]: series(key) for key in slices}
+    return "".join(
+        [
+            line_chart(
+                {"training": series("train/loss"), "validation": series("val/mixed/loss")}, "loss, nats a token"
+            ),
+            line_chart(validation, "bits a byte"),
+            line_chart({"tokens a second": series("perf/tok_per_sec")}, "tokens/s"),
+            line_chart({"learning rate": series("train/lr")}, "rate"),
+        ]
+    )
+
+
+def _tokens_by_step(lines: list[dict[str, Any]]) -> dict[int, float]:
+    """Token position of each logged step; validation may come at steps that were not logged."""
+    known = {line["step"]: line["train/tokens"] for line in lines if "train/tokens" in line}
+    per_step = next((tokens / step for step, tokens in known.items()), 0)
+    return {line["step"]: line["step"] * per_step for line in lines}
+
+
+def _losses(evaluation: dict[str, Any]) -> str:
+    found = evaluation.get("losses", {})
+    if not found:
+        return ""
+    names = list(found)
+    rows = [
+        [slice_, *(f"{found[name][slice_]['bpb']:.3f}  ({found[name][slice_]['loss']:.3f})" for name in names)]
+        for slice_ in found[names[0]]
+    ]
+    return "<p class=soft>bits a byte of text (nats a token), on all validation text</p>" + _table(
+        ["slice", *names], rows
+    )
+
+
+def _exam(evaluation: dict[str, Any]) -> str:
+    rows = [
+        [
+            f"{r['kind']} {r['language']}",
+            r["questions"],
+            f"{r['right']:.1%} ± {r['stderr']:.1%}",
+            f"{r['most_frequent']:.1%}",
+            f"{r['shuffled_facts']:.1%}",
+            f"{r['stopped']:.1%}",
+        ]
+        for r in evaluation.get("exam", [])
+    ]
+    return _table(
+        ["held-out questions", "number", "right", "most frequent answer", "shuffled facts", "ended by itself"], rows
+    )
+
+
+def _sayings(evaluation: dict[str, Any]) -> str:
+    parts = [
+        f"<p><b class=said>{escape(turn['question'])}</b></p><blockquote>{escape(turn['answer'])}</blockquote>"
+        for turn in evaluation.get("chat", [])
+    ]
+    for name, samples in evaluation.get("samples", {}).items():
+        parts += [
+            f"<p class=soft>{escape(name)} model, sampled, unedited</p>"
+            f"<blockquote><b class=said>{escape(s['prompt'])}</b>{escape(s['continuation'])}</blockquote>"
+            for s in samples
+        ]
+    return "".join(parts)
+
+
+def _times(folder: RunFolder, road: Sequence[Stage]) -> str:
+    done = {stage.name: folder.store.done(stage) for stage in road}
+    rows = [[name, say_seconds(found["seconds"]), found["finished"]] for name, found in done.items() if found]
+    total = sum(found["seconds"] for found in done.values() if found)
+    return _table(["stage", "took", "finished"], [*rows, ["together", say_seconds(total), ""]])
+
+
+def _environment(path: Path) -> str:
+    found = _json(path / "environment.json") or {}
+    packages = ", ".join(f"{name} {version}" for name, version in found.get("packages", {}).items())
+    machine = found.get("machine", {})
+    gpus = ", ".join(machine.get("gpus", [])) or "no GPU"
+    rows = [
+        ["Calame", f"{found.get('calame')} ({found.get('code') or 'installed'})"],
+        ["packages", packages],
+        ["machine", f"{machine.get('system')}, {machine.get('cpus')} CPUs, {gpus}"],
+    ]
+    return _table(["what", ""], rows)

@@ -1,0 +1,59 @@
+"""The verbs that walk: run a recipe, say where it stands, trace a position back to its documents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from calame.recipe.load import load_recipe
+from calame.recipe.units import say_seconds
+from calame.road.stages import build_road
+from calame.road.walk import Choice, judge, walk
+from calame.run.files import read_json
+from calame.run.folder import RunFolder
+from calame.run.progress import say
+from calame.run.stage import Stage
+
+
+class Shortfall(Exception):
+    """The road was walked to its end, but the model is below what the recipe requires. Exit code 1."""
+
+
+def run(recipe: str, overrides: Sequence[str], choice: Choice, dry_run: bool = False) -> None:
+    """Walk the road of a recipe; at its end write the report and hold the model against `evaluation.require`."""
+    start = time.time()
+    loaded, derived = load_recipe(recipe, overrides)
+    folder = RunFolder(loaded)
+    road = build_road(folder)
+    picked = choice.pick(road)
+    if dry_run:
+        walk(folder, road, choice, dry_run=True)
+        return
+    folder.open(derived)
+    folder.forget_all_but(road)
+    for note in derived:
+        say(f"{note.key} = {f'{note.value:g}' if isinstance(note.value, float) else note.value}: {note.reason}")
+    walk(folder, road, choice)
+    if picked[-1] is road[-1] and all(verdict.fresh for verdict in judge(folder, road).values()):
+        _finish(folder, road, start)
+
+
+def _finish(folder: RunFolder, road: Sequence[Stage], start: float) -> None:
+    """The report, the exam's table, where to go from here, and whether it is good enough."""
+    from calame.evaluation.evaluate import exam_lines, shortfalls
+    from calame.road.report import write_report
+
+    report = write_report(folder, road)
+    evaluation = folder.path / "evaluation"
+    for line in exam_lines(read_json(evaluation / "evaluation.json")["exam"]):
+        say(line)
+    say(f"report: {report}\ntook {say_seconds(time.time() - start)}; talk to it: calame chat {folder.recipe.name}")
+    if missing := shortfalls(folder.recipe, evaluation):
+        raise Shortfall("below what evaluation.require asks:\n  " + "\n  ".join(missing))
+
+
+def status(recipe: str, overrides: Sequence[str]) -> list[tuple[str, str, str]]:
+    """(stage, fresh or not, reason) for each stage, without making anything."""
+    folder = RunFolder(load_recipe(recipe, overrides)[0])
+    verdicts = judge(folder, build_road(folder))
+    return [(name, "fresh" if verdict.fresh else "to do", verdict.reason) for name, verdict in verdicts.items()]

@@ -1,0 +1,278 @@
+"""The road of a recipe: its stages in order, each with the keys, files and stages before it that it depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calame.corpus.files import name_in
+from calame.corpus.read import SourceReader
+from calame.recipe.errors import Problem, UserError
+from calame.recipe.schema import Recipe, Section
+from calame.road.inputs import Inputs, find_inputs
+from calame.run.files import Hashes
+from calame.run.folder import RunFolder
+from calame.run.stage import Stage, Work
+from calame.run.store import ingredients_of
+
+
+def build_road(folder: RunFolder) -> list[Stage]:
+    """All stages of the recipe, each after those it needs. Raises `UserError` for all inputs that are not there."""
+    folder.check_name()
+    inputs = find_inputs(folder.recipe)
+    hashes = Hashes(folder.store.root / "hashes.json")
+    road = _Builder(folder, inputs, hashes).build()
+    hashes.save()
+    return road
+
+
+@dataclass
+class _Builder:
+    folder: RunFolder
+    inputs: Inputs
+    hashes: Hashes
+
+    def build(self) -> list[Stage]:
+        recipe = self.folder.recipe
+        sources = [self._source(name, reader) for name, reader in self.inputs.readers.items()]
+        corpus = self._corpus(sources)
+        tokenizer = self._tokenizer([corpus, *sources])
+        shards = [
+            self._shards(name, source, corpus, tokenizer)
+            for name, source in zip(recipe.corpus.sources, sources, strict=True)
+        ]
+        pretrain = self._pretrain([tokenizer, *shards])
+        select = self._select(pretrain)
+        sft = [self._sft([select, pretrain, tokenizer, corpus, *sources, *shards])] if recipe.sft else []
+        evaluation = self._evaluation([select, pretrain, *sft, tokenizer, *shards])
+        release = self._release([*sft, select, pretrain])
+        return [*sources, corpus, tokenizer, *shards, pretrain, select, *sft, evaluation, release]
+
+    def _source(self, name: str, reader: SourceReader) -> Stage:
+        recipe = self.folder.recipe
+        keys = _keys(reader.source, "from")
+        if not reader.files:
+            keys["from"] = reader.source.location
+        if reader.source.location.startswith("builtin:"):
+            keys |= {"seed": reader.seed, "world": _version("petit-monde")}
+        return Stage(
+            f"corpus/{name}",
+            _version("gather"),
+            {"corpus": {"sources": {name: keys}}, "languages": recipe.languages},
+            self._gather(reader),
+            self._hash(reader.source.location, reader.files),
+            link=f"corpus/sources/{name}",
+        )
+
+    def _gather(self, reader: SourceReader) -> Any:
+        def make(work: Work) -> None:
+            from calame.corpus.gather import gather
+
+            gather(reader, work.folder)
+
+        return make
+
+    def _corpus(self, sources: list[Stage]) -> Stage:
+        recipe = self.folder.recipe
+
+        def make(work: Work) -> None:
+            from calame.corpus.join import join
+
+            join(
+                {name: work.before[f"corpus/{name}"] for name in recipe.corpus.sources},
+                recipe.corpus.validation,
+                work.folder,
+            )
+
+        keys = {"corpus": {"validation": _keys(recipe.corpus.validation)}, "order": list(recipe.corpus.sources)}
+        return Stage("corpus", _version("join"), keys, make, before=tuple(sources), link="corpus/joined")
+
+    def _tokenizer(self, before: list[Stage]) -> Stage:
+        recipe = self.folder.recipe
+        keys = {"from": recipe.tokenizer.location} if recipe.tokenizer.location else _keys(recipe.tokenizer)
+        if "tokenizer.from" in self.inputs.files:
+            keys = {"from": "a folder"}  # what counts is what is in it
+        files = self._files("tokenizer.from")
+
+        def make(work: Work) -> None:
+            from calame.tokenizer.prepare import prepare
+
+            sources = {name: work.before[f"corpus/{name}"] for name in recipe.corpus.sources}
+            prepare(recipe.tokenizer, sources, work.before["corpus"], work.folder)
+
+        return Stage("tokenizer", _version("tokenizer"), {"tokenizer": keys}, make, files, tuple(before))
+
+    def _shards(self, name: str, source: Stage, corpus: Stage, tokenizer: Stage) -> Stage:
+        def make(work: Work) -> None:
+            from calame.shards.write import write_shards
+            from calame.tokenizer.tokenizer import Tokenizer
+
+            write_shards(
+                name,
+                work.before[source.name],
+                work.before["corpus"],
+                Tokenizer.load(work.before["tokenizer"]),
+                work.folder,
+            )
+
+        return Stage(f"shards/{name}", _version("shards"), {}, make, before=(source, corpus, tokenizer))
+
+    def _pretrain(self, before: list[Stage]) -> Stage:
+        recipe, run = self.folder.recipe, self.folder.path
+        files = self._files("model.init")
+        keys = {"model": _keys(recipe.model, "init"), "pretrain": _keys(recipe.pretrain, "tokens"), "seed": recipe.seed}
+
+        def make(work: Work) -> None:
+            from calame.training.pretrain import pretrain
+
+            shards = {name: work.before[f"shards/{name}"] for name in recipe.corpus.sources}
+            pretrain(recipe, shards, work.before["tokenizer"], work.folder, run, _peak(recipe))
+
+        stage = Stage("pretrain", _version("pretrain"), keys, make, files, tuple(before), True, recipe.pretrain.tokens)
+        last = self.folder.linked(stage)
+        made = ingredients_of(last) if last else None
+        if made is None or (made["goal"] != stage.goal and self.folder.store.done(stage)):
+            return stage
+        return stage.continued(made)
+
+    def _select(self, pretrain: Stage) -> Stage:
+        recipe = self.folder.recipe
+        keys: dict[str, Any] = {"select": recipe.select}
+        if recipe.select != "last":  # then it matters which checkpoints there were to choose from
+            keys["execution.validate_every"] = recipe.execution.validate_every
+
+        def make(work: Work) -> None:
+            from calame.training.select import select
+
+            select(recipe.select, work.before["pretrain"], work.folder)
+
+        return Stage(
+            "select",
+            _version("select"),
+            keys,
+            make,
+            before=(pretrain,),
+            link="selected.json",
+            linked_file="selected.json",
+        )
+
+    def _sft(self, before: list[Stage]) -> Stage:
+        recipe, run = self.folder.recipe, self.folder.path
+        assert recipe.sft is not None
+        keys, files = _keys(recipe.sft), {}
+        for name, part in recipe.sft.conversations.items():
+            if part.location.startswith("builtin:"):
+                seed = recipe.seed if part.seed is None else part.seed
+                keys["conversations"][name] |= {"seed": seed, "world": _version("petit-monde")}
+            elif part.location != "own-text":
+                keys["conversations"][name].pop("from")
+                found = self._files(f"sft.conversations.{name}.from")
+                files |= {f"{name}: {file}": content for file, content in found.items()}
+
+        def make(work: Work) -> None:
+            from calame.training.select import selected_checkpoint
+            from calame.tuning.sft import tune
+
+            start = selected_checkpoint(work.before["select"], work.before["pretrain"])
+            tune(recipe, work.before, start, work.folder, run, _peak(recipe))
+
+        return Stage(
+            f"sft/{recipe.sft.name}",
+            _version("sft"),
+            {"sft": keys, "seed": recipe.seed},
+            make,
+            files,
+            tuple(before),
+            trained=True,
+        )
+
+    def _evaluation(self, before: list[Stage]) -> Stage:
+        recipe = self.folder.recipe
+        keys, files = _keys(recipe.evaluation, "require"), self._files("evaluation.questions")
+        if files:
+            keys.pop("questions")
+
+        def make(work: Work) -> None:
+            from calame.evaluation.evaluate import evaluate
+
+            shards = {name: work.before[f"shards/{name}"] for name in recipe.corpus.sources}
+            evaluate(recipe, shards, _models(work.before), work.folder)
+
+        return Stage("evaluation", _version("evaluation"), {"evaluation": keys}, make, files, tuple(before))
+
+    def _release(self, before: list[Stage]) -> Stage:
+        recipe = self.folder.recipe
+
+        def make(work: Work) -> None:
+            from calame.inference.load import load_checkpoint
+            from calame.release.huggingface import export
+
+            *_, last = _models(work.before).values()
+            export(load_checkpoint(last, "cpu"), work.folder / "huggingface", recipe.release.dtype)
+
+        return Stage("release", _version("release"), {"release": _keys(recipe.release)}, make, before=tuple(before))
+
+    def _files(self, key: str) -> dict[str, str]:
+        """Content hashes of the files that a key of the recipe means, if it means any."""
+        return self._hash(*self.inputs.files[key]) if key in self.inputs.files else {}
+
+    def _hash(self, location: str, files: list[Path]) -> dict[str, str]:
+        """Content hashes by the files' names within their location, so that it may be moved as a whole."""
+        return {name_in(location, path): self.hashes.of(path) for path in files}
+
+
+def _models(before: Mapping[str, Path]) -> dict[str, Path]:
+    """The checkpoints that are evaluated and released, the most finished one last."""
+    from calame.run import checkpoint
+    from calame.training.select import selected_checkpoint
+
+    models = {"pretrained": selected_checkpoint(before["select"], before["pretrain"])}
+    for name, folder in before.items():
+        if name.startswith("sft/"):
+            tuned = checkpoint.newest_valid(folder / "checkpoints")
+            if tuned is None:
+                raise UserError(
+                    Problem(str(folder), "no whole checkpoint in it", remedy="calame run RECIPE --only sft --force")
+                )
+            models["tuned"] = tuned
+    return models
+
+
+def _keys(section: Section, *leave_out: str) -> dict[str, Any]:
+    """A section's result keys as they are written in a recipe."""
+    data = section.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return {key: value for key, value in data.items() if key not in leave_out}
+
+
+def _peak(recipe: Recipe) -> float | None:
+    """Peak FLOP/s of the device that is about to be used, or None (said aloud) where it is not known."""
+    from calame.model.device import choose_device
+    from calame.planning.hardware import find_card
+    from calame.run.progress import say
+
+    device = choose_device(recipe.execution.device, recipe.pretrain.precision)
+    card = find_card(device.name) if device.torch.type == "cuda" else None
+    if device.torch.type == "cuda" and card is None:
+        say(f"  {device.name} is not in the hardware table: no MFU (add it in calame/planning/hardware.py)")
+    return card.peak if card else None
+
+
+def _version(stage: str) -> int:
+    """Version of a stage's behaviour; raised whenever the same input gives another output (tests/golden.json)."""
+    return VERSIONS[stage]
+
+
+VERSIONS = {
+    "petit-monde": 1,  # no stage, but what stages read
+    "gather": 1,
+    "join": 1,
+    "tokenizer": 1,
+    "shards": 1,
+    "pretrain": 1,
+    "select": 1,
+    "sft": 1,
+    "evaluation": 1,
+    "release": 1,
+}

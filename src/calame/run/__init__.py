@@ -1,0 +1,1 @@
+"""Run folders, the store, stages and their fingerprints, telemetry, the checkpoint format."""

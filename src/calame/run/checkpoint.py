@@ -1,0 +1,147 @@
+"""The checkpoint format: safetensors files and a JSON manifest with their hashes. Nothing is ever unpickled.
+
+A checkpoint is a folder `step-00000500/` that appears whole: it is written under a temporary name, flushed, read back
+against its hashes, and renamed. Loading takes the newest one whose hashes hold; a bad one is named and passed over.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from calame.recipe.errors import refuse
+from calame.run.files import digest, explain_full_disk, file_digest, read_json, write_json
+from calame.run.progress import say
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MANIFEST = "manifest.json"
+FORMAT = 1
+STEP = re.compile(r"^step-(\d{8})$")
+TENSORS = ".safetensors"
+
+
+def save(root: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> Path:
+    """Write `root/step-XXXXXXXX`: one safetensors file per group of tensors, and `state` (JSON) in the manifest.
+
+    One process saves to a `root` at a time; what an earlier one was killed over is removed.
+    """
+    from safetensors.torch import save_file
+
+    final = root / f"step-{step:08d}"
+    temporary = root / f".{final.name}.tmp"
+    for left in root.glob(".step-*.tmp"):
+        shutil.rmtree(left)
+    temporary.mkdir(parents=True)
+    try:
+        with explain_full_disk(root):
+            files = {}
+            for group, content in tensors.items():
+                path = temporary / f"{group}{TENSORS}"
+                save_file({name: tensor.detach().contiguous().cpu() for name, tensor in content.items()}, path)
+                _flush(path)
+                files[path.name] = {"sha256": file_digest(path), "tensors": _describe(content)}
+            manifest = {"format": FORMAT, "step": step, "state": dict(state), "files": files}
+            write_json(temporary / MANIFEST, {**manifest, "sha256": digest(manifest)})
+            _verify(temporary)
+            shutil.rmtree(final, ignore_errors=True)
+            temporary.rename(final)
+            _flush(root)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+    return final
+
+
+def steps(root: Path) -> list[Path]:
+    """The checkpoints of a folder, oldest first, valid or not."""
+    if not root.is_dir():
+        return []
+    return sorted(path for path in root.iterdir() if STEP.match(path.name))
+
+
+def newest_valid(root: Path) -> Path | None:
+    """The newest checkpoint whose files are what its manifest says."""
+    for folder in reversed(steps(root)):
+        if (fault := damage(folder)) is None:
+            return folder
+        say(f"  checkpoint {folder.name} is passed over: {fault}")
+    return None
+
+
+def damage(folder: Path) -> str | None:
+    """What is wrong with a checkpoint, or None."""
+    try:
+        _verify(folder)
+    except (OSError, ValueError) as error:
+        return str(error)
+    return None
+
+
+def load(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """The tensors by group, on the CPU, and the state of a checkpoint. Raises `UserError` if it is damaged."""
+    from safetensors.torch import load_file
+
+    if (fault := damage(folder)) is not None:
+        raise refuse(str(folder), f"not a whole checkpoint: {fault}", remedy="take an earlier one")
+    manifest = read_json(folder / MANIFEST)
+    tensors = {name.removesuffix(TENSORS): load_file(folder / name) for name in manifest["files"]}
+    return tensors, manifest["state"]
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The JSON state of a checkpoint alone."""
+    return read_json(folder / MANIFEST)["state"]
+
+
+def keep_newest(root: Path, number: int, also: set[str]) -> None:
+    """Remove all but the newest `number` checkpoints and those named in `also`."""
+    for folder in steps(root)[:-number]:
+        if folder.name not in also:
+            shutil.rmtree(folder)
+
+
+def _verify(folder: Path) -> None:
+    """Raises `ValueError` or `OSError` saying which file is not as it was written, the manifest itself included."""
+    for name, content in _read_manifest(folder)["files"].items():
+        path = folder / name
+        if not name.endswith(TENSORS):
+            raise ValueError(f"{name} is none of the files that a checkpoint holds")
+        if not path.is_file():
+            raise ValueError(f"{name} is missing")
+        if file_digest(path) != content["sha256"]:
+            raise ValueError(f"{name} does not have the content that was written ({path.stat().st_size:,} bytes)")
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise ValueError(f"{MANIFEST} is missing")
+    try:
+        manifest = read_json(path)
+    except ValueError as error:
+        raise ValueError(f"{MANIFEST} is not whole: {error}") from None
+    if not isinstance(manifest, dict):
+        raise ValueError(f"{MANIFEST} is not that of a checkpoint")
+    if manifest.get("format") != FORMAT:
+        raise ValueError(f"format {manifest.get('format')!r}, this version reads {FORMAT}")
+    if manifest.pop("sha256", None) != digest(manifest):
+        raise ValueError(f"{MANIFEST} does not have the content that was written")
+    return manifest
+
+
+def _describe(tensors: Mapping[str, Tensor]) -> dict[str, list[Any]]:
+    return {name: [str(tensor.dtype).removeprefix("torch."), list(tensor.shape)] for name, tensor in tensors.items()}
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,139 @@
+"""The run folder: complete by itself, it says what was run, on what, and links what came out."""
+
+from __future__ import annotations
+
+import logging
+import os
+import platform
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+import yaml
+
+import calame
+from calame.recipe.derive import Derived
+from calame.recipe.errors import refuse
+from calame.recipe.save import resolved_yaml
+from calame.recipe.schema import Recipe
+from calame.run.files import atomic, write_json
+from calame.run.stage import Stage
+from calame.run.store import Store
+
+PACKAGES = ("torch", "numpy", "tokenizers", "transformers", "safetensors", "sentencepiece", "pydantic")
+
+
+class RunFolder:
+    """runs/NAME/: recipe.yaml, environment.json, metrics.jsonl, run.log, and a link for each finished stage."""
+
+    def __init__(self, recipe: Recipe):
+        self.recipe = recipe
+        self.runs = Path(recipe.execution.runs)
+        self.path = self.runs / recipe.name
+        self.store = Store(self.runs / ".store")
+
+    def check_name(self) -> None:
+        """Raises `UserError` if the folder belongs to a recipe of another name."""
+        saved = self.path / "recipe.yaml"
+        if not saved.is_file():
+            return
+        try:
+            found = yaml.safe_load(saved.read_text(encoding="utf-8"))
+        except (yaml.YAMLError, UnicodeDecodeError):
+            found = None
+        name = found.get("name") if isinstance(found, dict) else None
+        if name != self.recipe.name:
+            held = f"the run of a recipe named {name!r}" if name else "a recipe.yaml that is none of ours"
+            raise refuse(
+                str(self.path),
+                f"holds {held}, not {self.recipe.name!r}",
+                remedy="give this recipe another name, or another folder by execution.runs=FOLDER",
+            )
+
+    def open(self, derived: Sequence[Derived]) -> None:
+        """Write down what is about to run; from here on the log goes to run.log too."""
+        self.check_name()
+        self.path.mkdir(parents=True, exist_ok=True)
+        with atomic(self.path / "recipe.yaml", "w") as file:
+            file.write(resolved_yaml(self.recipe, derived))
+        write_json(self.path / "environment.json", environment())
+        handler = logging.FileHandler(self.path / "run.log", encoding="utf-8")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+        logger = logging.getLogger("calame")
+        logger.setLevel(logging.INFO)
+        for old in [h for h in logger.handlers if isinstance(h, logging.FileHandler)]:
+            logger.removeHandler(old)
+        logger.addHandler(handler)
+
+    def forget_all_but(self, road: Sequence[Stage]) -> None:
+        """Remove the links of stages that the road does not have any more (a source, a tuning); outputs stay."""
+        kept = {self.path / (stage.link or stage.name) for stage in road}
+        for folder in {path.parent for path in kept} | {self.path / "sft"}:
+            for path in folder.iterdir() if folder.is_dir() else ():
+                if path.is_symlink() and path not in kept:
+                    path.unlink()
+
+    def linked(self, stage: Stage) -> Path | None:
+        """The output that the run's link of this stage leads to, if any."""
+        link = self.path / (stage.link or stage.name)
+        if not link.exists():
+            return None
+        target = link.resolve()
+        return target if target.is_dir() else target.parent
+
+    def link(self, stage: Stage) -> None:
+        """Point the run at the stage's output; the link changes in one step.
+
+        Raises `UserError` where a folder stands in the link's place (a run copied without its links)."""
+        link = self.path / (stage.link or stage.name)
+        if link.is_dir() and not link.is_symlink():
+            raise refuse(
+                str(link), "a folder of its own, where the run keeps a link", remedy="move it away, or remove it"
+            )
+        link.parent.mkdir(parents=True, exist_ok=True)
+        temporary = link.with_name(f".{link.name}.{os.getpid()}.link")
+        temporary.unlink(missing_ok=True)
+        temporary.symlink_to(os.path.relpath(self.store.folder(stage) / stage.linked_file, link.parent))
+        temporary.replace(link)
+
+
+def environment() -> dict[str, object]:
+    """Versions, hardware and code revision of this process."""
+    return {
+        "calame": calame.__version__,
+        "code": _revision(),
+        "python": sys.version.split()[0],
+        "packages": {name: _version(name) for name in PACKAGES},
+        "machine": {"system": platform.platform(), "cpus": os.cpu_count(), **_gpus()},
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _revision() -> str | None:
+    """The git commit of the code, with + when files differ from it; None for an installed wheel."""
+    here = Path(calame.__file__).parent
+    git = ["git", "-C", str(here)]
+    try:
+        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
+        changed = subprocess.run(
+            [*git, "status", "--porcelain", "--", str(here)], capture_output=True, text=True, timeout=10
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "") if commit.returncode == 0 else None
+
+
+def _gpus() -> dict[str, object]:
+    import torch
+
+    return {"gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]}

@@ -1,0 +1,74 @@
+"""metrics.jsonl: always written, whatever else is on. Readers see each step as the last attempt left it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+FILE = "metrics.jsonl"
+
+
+class Telemetry:
+    """Appends records to one or more metrics files (the run's, and the trained stage's own).
+
+    Each line holds `stage`, `attempt` (how often the stage was started), `step`, `time` (Unix seconds) and the
+    values, under the names of docs/telemetry.md. Slice names in keys hold no slash of their own.
+    """
+
+    def __init__(self, stage: str, *folders: Path):
+        self.stage = stage
+        self.files = [folder / FILE for folder in folders]
+        self.attempt = 1 + max((attempts(file, stage) for file in self.files), default=0)
+        for file in self.files:
+            file.parent.mkdir(parents=True, exist_ok=True)
+            _end_last_line(file)
+
+    def write(self, step: int, **values: Any) -> None:
+        self.record(step, values)
+
+    def record(self, step: int, values: dict[str, Any]) -> None:
+        line = {"stage": self.stage, "attempt": self.attempt, "step": step, "time": round(time.time(), 3), **values}
+        text = json.dumps(line, ensure_ascii=False) + "\n"
+        for path in self.files:
+            with path.open("a", encoding="utf-8") as file:
+                file.write(text)
+
+
+def read(folder: Path) -> list[dict[str, Any]]:
+    """The records of a folder's metrics file, one for each step with all that was measured there, in order of stage
+    and step. From its first step on, an attempt takes the place of those before it."""
+    found: dict[str, dict[int, dict[str, Any]]] = {}
+    newest: dict[str, int] = {}
+    for line in _lines(folder / FILE):
+        stage, step = line["stage"], line["step"]
+        if line["attempt"] > newest.get(stage, 0):
+            newest[stage] = line["attempt"]
+            found[stage] = {old: record for old, record in found.get(stage, {}).items() if old < step}
+        found[stage][step] = {**found[stage].get(step, {}), **line}
+    return [found[stage][step] for stage in sorted(found) for step in sorted(found[stage])]
+
+
+def attempts(path: Path, stage: str) -> int:
+    """How often the stage has been started so far."""
+    return max((line["attempt"] for line in _lines(path) if line["stage"] == stage), default=0)
+
+
+def _lines(path: Path) -> Iterator[dict[str, Any]]:
+    """Whole lines only: a kill can leave half of one behind."""
+    if not path.is_file():
+        return
+    with path.open("rb") as file:
+        for text in file:
+            try:
+                yield json.loads(text)
+            except ValueError:  # half an object, or half a character
+                continue
+
+
+def _end_last_line(path: Path) -> None:
+    if path.is_file() and path.stat().st_size and not path.read_bytes().endswith(b"\n"):
+        with path.open("a") as file:
+            file.write("\n")

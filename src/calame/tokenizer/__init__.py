@@ -1,0 +1,1 @@
+"""Training, adopting and measuring tokenizers; special tokens and the chat format: one policy for everything."""

@@ -1,0 +1,70 @@
+"""Stage select: the checkpoint that goes on, with its rationale. What follows reads only `selected.json`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from calame.recipe.errors import refuse
+from calame.recipe.units import say_count
+from calame.run import checkpoint, telemetry
+from calame.run.files import read_json, write_json
+from calame.run.progress import say
+
+FILE = "selected.json"
+
+
+def select(rule: str, trained: Path, folder: Path) -> None:
+    """Write `selected.json` for rule `last` or `best:METRIC` (the lowest). `trained`: the folder of the run's stage."""
+    if rule == "last":
+        chosen = checkpoint.newest_valid(trained / "checkpoints")
+        reason = "the last checkpoint, as the recipe asks"
+    else:
+        metric = rule.removeprefix("best:")
+        chosen, values = best_checkpoint(trained, metric)
+        reason = f"lowest {metric} of the checkpoints kept: {', '.join(f'step {s} {v:.5g}' for s, v in values.items())}"
+        if not values:
+            raise refuse(
+                "select",
+                f"no checkpoint has a {metric}",
+                ", ".join(_metrics(trained)) or "nothing was measured",
+                "name a metric of metrics.jsonl",
+            )
+    if chosen is None:
+        raise refuse(
+            "select", f"no whole checkpoint in {trained}", remedy="train again: calame run RECIPE --from pretrain"
+        )
+    progress = checkpoint.read_state(chosen)["progress"]
+    write_json(
+        folder / FILE,
+        {
+            "rule": rule,
+            "checkpoint": chosen.name,
+            "step": progress["step"],
+            "tokens": progress["position"],
+            "rationale": reason,
+        },
+    )
+    say(f"  selected {chosen.name} ({say_count(progress['position'])} tokens): {reason}")
+
+
+def best_checkpoint(trained: Path, metric: str) -> tuple[Path | None, dict[int, float]]:
+    """The kept checkpoint with the lowest value of a metric, and the values of all that have one, by step."""
+    at_step: dict[int, Path] = {
+        int(path.name.split("-")[1]): path for path in checkpoint.steps(trained / "checkpoints")
+    }
+    values = {
+        line["step"]: line[metric] for line in telemetry.read(trained) if metric in line and line["step"] in at_step
+    }
+    best = min(values, key=lambda step: (values[step], step), default=None)
+    return (at_step[best] if best is not None else None), values
+
+
+def _metrics(trained: Path) -> list[str]:
+    return sorted({key for line in telemetry.read(trained) for key in line if key.startswith("val/")})
+
+
+def selected_checkpoint(selected: Path, trained: Path) -> Path:
+    """The folder of the checkpoint that `selected.json` (in `selected`) names."""
+    data: dict[str, Any] = read_json(selected / FILE)
+    return trained / "checkpoints" / data["checkpoint"]

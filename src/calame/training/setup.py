@@ -1,0 +1,146 @@
+"""What pretraining and tuning prepare alike: device, model, micro-batch, attention, validation."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from calame.model.config import ModelConfig, count_parameters
+from calame.model.decoder import Decoder
+from calame.model.device import Device, choose_device
+from calame.model.huggingface import read_folder
+from calame.recipe.errors import Problem, UserError
+from calame.recipe.schema import Execution, Recipe
+from calame.recipe.units import say_count
+from calame.run.progress import say
+from calame.shards.read import Shard
+from calame.tokenizer.tokenizer import Tokenizer
+from calame.training.batch import LossFunction, choose_attention
+from calame.training.loop import Observer, Progress
+from calame.training.validate import Slice, validate
+
+MICRO_BATCH = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}  # tokens; what a device of the kind digests well
+
+
+@dataclass
+class Bench:
+    """A model on its device, ready to be trained or measured."""
+
+    recipe: Recipe
+    device: Device
+    tokenizer: Tokenizer
+    model: Decoder
+    masked: bool
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What every checkpoint says of itself."""
+        return {
+            "tokenizer": self.tokenizer.hash,
+            "model": self.model.config.to_json(),
+            "recipe": self.recipe.model_dump(by_alias=True, mode="json"),
+        }
+
+    def loss(self) -> LossFunction:
+        wanted = self.recipe.execution.compile
+        compiled = wanted == "on" or (wanted == "auto" and self.device.torch.type == "cuda")
+        return LossFunction(self.model, self.device, self.masked, choose_attention(self.device, self.masked), compiled)
+
+
+def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
+    """Choose the device aloud and put a freshly initialised (or `model.init`) model on it."""
+    if recipe.execution.threads:
+        torch.set_num_threads(recipe.execution.threads)
+    device = choose_device(recipe.execution.device, recipe.pretrain.precision)
+    config = ModelConfig.from_recipe(recipe.model, tokenizer.size)
+    model = Decoder(config)
+    if recipe.model.init:
+        model.load_state_dict(initial_weights(recipe.model.init, config, tokenizer))
+    else:
+        model.initialise(recipe.seed)
+    say(
+        f"  model: {say_count(count_parameters(config))} parameters, {config.vocab_size:,} entries; "
+        f"device: {device.name} ({device.reason})"
+    )
+    return Bench(recipe, device, tokenizer, model.to(device.torch), masked)
+
+
+def initial_weights(folder: str, config: ModelConfig, tokenizer: Tokenizer) -> dict[str, Tensor]:
+    """The weights of a Hugging Face folder; rows of appended tokens start at the mean of the others.
+
+    Raises `UserError` listing every difference of shape.
+    """
+    theirs, weights = read_folder(folder, "model.init")
+    appended = tokenizer.about.get("appended", 0)
+    problems = [
+        Problem(f"model.{name}", f"{ours!r}, but {folder} has {value!r}", repr(value))
+        for name, value in theirs.to_json().items()
+        if name not in ("vocab_size", "initializer_range", "max_position_embeddings")
+        and (ours := getattr(config, name)) != value
+    ]
+    if config.vocab_size > theirs.vocab_size + appended:
+        problems.append(
+            Problem(
+                "tokenizer",
+                f"{config.vocab_size:,} entries, but {folder} has {theirs.vocab_size:,} rows",
+                "the model's own tokenizer",
+                f"tokenizer.from={folder}",
+            )
+        )
+    if problems:
+        raise UserError(problems)
+    for name in ("embed_tokens.weight", "lm_head.weight"):
+        if name in weights:
+            weights[name] = _fit_rows(weights[name].float(), config.vocab_size)
+    return weights
+
+
+def _fit_rows(matrix: Tensor, rows: int) -> Tensor:
+    missing = rows - matrix.shape[0]
+    return matrix[:rows] if missing <= 0 else torch.cat([matrix, matrix.mean(0, keepdim=True).expand(missing, -1)])
+
+
+def micro_batch(execution: Execution, device: Device, batch: int, context: int) -> int:
+    """Tokens that pass through at once: what was asked, or what the kind of device digests; whole rows that divide
+    the batch."""
+    most = execution.micro_batch or MICRO_BATCH[device.torch.type]
+    rows = batch // context
+    fitting = max(n for n in range(1, rows + 1) if rows % n == 0 and (n * context <= most or n == 1))
+    reason = (
+        "as asked" if execution.micro_batch == fitting * context else f"rows that divide the batch, at most {most:,}"
+    )
+    say(f"  micro-batch: {fitting * context:,} of {batch:,} tokens ({reason})")
+    return fitting * context
+
+
+def validation_observer(loss: LossFunction, slices: Sequence[Slice], tokens_at_once: int) -> Observer:
+    """val/SLICE/loss and /bpb of every slice, of `mixed` and `micro`."""
+    rows = max(1, tokens_at_once // slices[0].rows.tokens.shape[1])
+
+    def observe(progress: Progress) -> dict[str, Any]:
+        values = {}
+        for name, found in validate(loss, slices, rows).items():
+            values[f"val/{name}/loss"] = round(found.loss, 5)
+            values[f"val/{name}/bpb"] = round(found.bpb, 5)
+        say(
+            f"  validation at {say_count(progress.position)} tokens: loss {values['val/mixed/loss']:.3f}, "
+            f"{values['val/mixed/bpb']:.3f} bits a byte"
+        )
+        return values
+
+    return observe
+
+
+def open_shards(folders: Mapping[str, Path], split: str, tokenizer: Tokenizer) -> list[Shard]:
+    return [Shard(folder, split, tokenizer) for folder in folders.values()]
+
+
+def keep_tokenizer(source: Path, folder: Path) -> None:
+    """A trained stage carries its tokenizer, so that its checkpoints can be used without the run."""
+    shutil.copytree(source, folder / "tokenizer", dirs_exist_ok=True, ignore=shutil.ignore_patterns("done.json"))

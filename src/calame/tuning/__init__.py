@@ -1,0 +1,1 @@
+"""Conversations, what of them is learnt, and their tuning: on the one training loop."""

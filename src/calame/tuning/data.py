@@ -1,0 +1,92 @@
+"""Conversations as training data: whole conversations packed into rows, epoch after epoch, each seeing only itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from calame.shards.order import permute, seed_of
+from calame.shards.rows import IGNORE, Rows
+from calame.training.batch import Data
+from calame.tuning.encode import Example
+
+
+class ConversationData:
+    """Rows as a pure function of the position. A share of the rows is read from other data (`replay`): its first
+    `replay_tokens` tokens, from `replay_from` on and round in a circle."""
+
+    masked = True
+
+    def __init__(
+        self,
+        examples: Sequence[Example],
+        context: int,
+        seed: int,
+        replay: Data | None = None,
+        share: float = 0.0,
+        replay_from: int = 0,
+        replay_tokens: int = 0,
+    ):
+        self.examples, self.context, self.seed = examples, context, seed
+        self.lengths = np.array([len(example.tokens) for example in examples])
+        self.replay, self.replay_from, self.replay_tokens = replay, replay_from, replay_tokens
+        self.share = Fraction(str(share)) if replay else Fraction(0)  # as it is written: 0.29 of 100 rows are 29
+        self._packed = lru_cache(maxsize=4)(self._pack)
+        self._starts = [0]  # rows of conversations before each epoch, as far as was asked
+
+    def tokens(self, epochs: float, batch: int) -> int:
+        """Length of the tuning in tokens, in whole batches: all conversations `epochs` times, and the replayed rows."""
+        whole = int(epochs)
+        rows = self._start_of(whole)
+        if epochs % 1:
+            rows += round((self._start_of(whole + 1) - rows) * (epochs % 1))
+        return -(-round(rows / (1 - self.share)) * self.context // batch) * batch
+
+    def batch(self, position: int, tokens: int) -> Rows:
+        first = position // self.context
+        return Rows.join([self._row(row) for row in range(first, first + tokens // self.context)])
+
+    def _row(self, row: int) -> Rows:
+        replayed = int(row * self.share)
+        if self.replay is not None and int((row + 1) * self.share) > replayed:
+            position = (self.replay_from + replayed * self.context) % self.replay_tokens
+            return self.replay.batch(position, self.context)
+        epoch, row = 0, row - replayed
+        while row >= self._start_of(epoch + 1):
+            epoch += 1
+        return self._lay_out(self._packed(epoch)[row - self._start_of(epoch)])
+
+    def _start_of(self, epoch: int) -> int:
+        """Rows of conversations before an epoch."""
+        while len(self._starts) <= epoch:
+            self._starts.append(self._starts[-1] + len(self._packed(len(self._starts) - 1)))
+        return self._starts[epoch]
+
+    def _pack(self, epoch: int) -> list[list[int]]:
+        """Which conversations stand in each row of an epoch: in seeded order, a row filled while the next one fits."""
+        order = permute(np.arange(len(self.examples)), len(self.examples), seed_of(self.seed, "conversations", epoch))
+        rows: list[list[int]] = []
+        left = 0
+        for number, length in zip(order.tolist(), self.lengths[order].tolist(), strict=True):
+            if length > left:
+                rows.append([])
+                left = self.context
+            rows[-1].append(number)
+            left -= length
+        return rows
+
+    def _lay_out(self, numbers: list[int]) -> Rows:
+        tokens, targets = np.zeros(self.context, np.int32), np.full(self.context, IGNORE, np.int32)
+        documents, positions = np.zeros(self.context, np.int32), np.zeros(self.context, np.int32)
+        at = 0
+        for document, number in enumerate(numbers, 1):
+            example = self.examples[number]
+            part = slice(at, at + len(example.tokens))
+            tokens[part], targets[part], documents[part] = example.tokens, example.targets, document
+            positions[part] = np.arange(len(example.tokens))
+            at = part.stop
+        positions[at:] = np.arange(self.context - at)  # what is left over is a document of nothing
+        return Rows(tokens[None], targets[None], documents[None], positions[None])

@@ -1,0 +1,152 @@
+"""Stage sft: conversations on the one loop, from the selected checkpoint.
+
+checkpoints/, metrics.jsonl, conversations.json (what was read, used, cut and refused, with reasons), tokenizer/
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from calame.corpus.document import Document
+from calame.corpus.gather import read_documents
+from calame.corpus.join import TRAIN, read_decisions
+from calame.model.config import flops_per_token
+from calame.recipe.errors import refuse
+from calame.recipe.schema import Recipe
+from calame.recipe.units import say_count
+from calame.run import checkpoint
+from calame.run.files import write_json
+from calame.run.progress import say
+from calame.run.telemetry import Telemetry
+from calame.tokenizer.tokenizer import Tokenizer
+from calame.training.loop import Plan, Trainer
+from calame.training.pretrain import training_stream
+from calame.training.setup import keep_tokenizer, micro_batch, open_shards, prepare, validation_observer
+from calame.training.validate import slices_of
+from calame.tuning.conversations import Conversation, Unusable, read_conversations
+from calame.tuning.data import ConversationData
+from calame.tuning.encode import Example, encode
+from calame.tuning.own_text import from_own_text
+
+
+def tune(
+    recipe: Recipe, before: Mapping[str, Path], start: Path, folder: Path, run: Path, peak_flops: float | None
+) -> None:
+    """Tune the checkpoint `start` on the recipe's conversations. `before`: folders of the stages before, by name."""
+    keys, execution = recipe.sft, recipe.execution
+    assert keys is not None and keys.batch and keys.context and keys.optimizer
+    tokenizer = Tokenizer.load(before["tokenizer"])
+    examples = gather_examples(recipe, before, tokenizer, folder)
+    shards = {name: before[f"shards/{name}"] for name in recipe.corpus.sources}
+    data = _data(recipe, examples, shards, tokenizer, checkpoint.read_state(start)["progress"]["position"])
+    tokens = data.tokens(keys.epochs, keys.batch)
+    bench = prepare(recipe, tokenizer, masked=True)
+    tensors, _ = checkpoint.load(start)
+    bench.model.load_state_dict(tensors["model"])
+    loss, at_once = bench.loss(), micro_batch(execution, bench.device, keys.batch, keys.context)
+    keep_tokenizer(before["tokenizer"], folder)
+    special = tokenizer.special
+    slices = slices_of(
+        open_shards(shards, "validation", tokenizer),
+        keys.context,
+        special.eos,
+        special.pad,
+        execution.validation_tokens,
+    )
+    say(
+        f"  tuning on {say_count(tokens)} tokens: {len(examples):,} conversations, {keys.epochs:g} times, "
+        f"{keys.replay:.0%} replayed text; rate {keys.optimizer.learning_rate:g}"
+    )
+    plan = Plan(
+        tokens,
+        keys.batch,
+        keys.optimizer,
+        keys.schedule,
+        keys.clip,
+        recipe.seed,
+        at_once,
+        execution.log_every,
+        max(tokens // 4, keys.batch),
+        execution.keep,
+    )
+    Trainer(
+        folder,
+        plan,
+        bench.model,
+        bench.device,
+        data,
+        loss,
+        Telemetry(f"sft/{keys.name}", run, folder),
+        bench.identity,
+        flops_per_token(bench.model.config, keys.context),
+        peak_flops,
+        [(max(tokens // 2, keys.batch), validation_observer(loss, slices, at_once))],
+    ).run()
+
+
+def _data(
+    recipe: Recipe, examples: list[Example], shards: Mapping[str, Path], tokenizer: Tokenizer, seen: int
+) -> ConversationData:
+    """The conversations, and replayed text that goes on where pretraining left off, after `seen` tokens."""
+    keys = recipe.sft
+    assert keys is not None and keys.context
+    if not keys.replay:
+        return ConversationData(examples, keys.context, recipe.seed)
+    stream = training_stream(recipe, shards, tokenizer, keys.context)
+    capacity = stream.mixture.capacity
+    if not capacity:
+        raise refuse("sft.replay", f"the text is shorter than a row of {keys.context} tokens", remedy="sft.replay=0")
+    begin = seen // keys.context * keys.context
+    return ConversationData(examples, keys.context, recipe.seed, stream, keys.replay, begin, capacity)
+
+
+def gather_examples(recipe: Recipe, before: Mapping[str, Path], tokenizer: Tokenizer, folder: Path) -> list[Example]:
+    """All usable conversations as tokens; what was not usable is counted with its reason in conversations.json."""
+    assert recipe.sft is not None and recipe.sft.context
+    examples: list[Example] = []
+    ledger = {}
+    for name in recipe.sft.conversations:
+        read, cut, refused = 0, 0, Counter[str]()
+        first: dict[str, str] = {}
+        for item in _conversations(recipe, name, before):
+            read += 1
+            if isinstance(item, Unusable):
+                refused[item.reason] += 1
+                first.setdefault(item.reason, item.place)
+            elif (example := encode(item, tokenizer, recipe.sft.context)) is None:
+                refused["no answer fits into the context"] += 1
+            else:
+                examples.append(example)
+                cut += example.cut > 0
+        used = read - refused.total()
+        ledger[name] = {"read": read, "used": used, "cut at a turn": cut, "refused": dict(refused)}
+        for reason, number in refused.items():
+            where = f", the first at {first[reason]}" if reason in first else ""
+            say(f"  {name}: {number} conversations refused, {reason}{where}")
+    write_json(folder / "conversations.json", ledger)
+    if not examples:
+        reasons = "; ".join(reason for part in ledger.values() for reason in part["refused"]) or "nothing in them"
+        raise refuse(
+            "sft.conversations",
+            f"no conversation can be used ({reasons})",
+            'rows like {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", ...}]}',
+        )
+    return examples
+
+
+def _conversations(recipe: Recipe, name: str, before: Mapping[str, Path]) -> Iterator[Conversation | Unusable]:
+    assert recipe.sft is not None
+    keys = recipe.sft.conversations[name]
+    if keys.location != "own-text":
+        return read_conversations(name, keys, recipe.languages, recipe.seed)
+    return from_own_text(_training_documents(recipe, before), recipe.seed, keys.limit)
+
+
+def _training_documents(recipe: Recipe, before: Mapping[str, Path]) -> Iterator[Document]:
+    for source in recipe.corpus.sources:
+        decisions = read_decisions(before["corpus"], source)
+        for document, decision in zip(read_documents(before[f"corpus/{source}"]), decisions, strict=True):
+            if decision == TRAIN:
+                yield document

@@ -1,0 +1,215 @@
+"""From rows to documents: every kind of source alike, languages by rule, and a reason for each row set aside."""
+
+import json
+import sys
+import types
+
+import pytest
+
+from calame.corpus import petit_monde
+from calame.corpus.document import Document
+from calame.corpus.read import Reject, SourceReader
+from calame.recipe.errors import UserError
+from calame.recipe.schema import Source
+from support import write_lines
+
+
+def reader(location, languages=("fr",), **keys) -> SourceReader:
+    return SourceReader("a", Source.model_validate({"from": str(location), **keys}), languages, 1)
+
+
+def read(location, languages=("fr",), **keys) -> list[Document | Reject]:
+    return list(reader(location, languages, **keys).read())
+
+
+def documents(*arguments, **keys) -> list[Document]:
+    return [item for item in read(*arguments, **keys) if isinstance(item, Document)]
+
+
+def rejects(*arguments, **keys) -> list[tuple[str, str]]:
+    return [(item.place, item.reason) for item in read(*arguments, **keys) if isinstance(item, Reject)]
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """rows(...) writes a.jsonl with these rows and gives its path."""
+
+    def write(*values):
+        write_lines(tmp_path / "a.jsonl", list(values))
+        return tmp_path / "a.jsonl"
+
+    return write
+
+
+def test_a_document_is_its_text_with_its_origin(rows):
+    (found,) = documents(rows({"text": "  Bonjour\r\n", "group": "w1", "license": "CC0", "lang": "fr"}))
+    assert (found.text, found.group, found.language, found.license) == ("Bonjour", "w1", "fr", "CC0")
+    assert found.metadata == {"place": "a.jsonl:1"}
+    assert found.id == f"a/{found.hash.hex()}"
+
+
+def test_every_kind_of_source_gives_the_same_documents(tmp_path, monkeypatch):
+    """A folder of text files, a table, a pattern and a hub set of the same texts."""
+    texts = ["Un deux.", "Trois\nquatre…", "« Cinq »"]
+    (tmp_path / "texts").mkdir()
+    for number, text in enumerate(texts):
+        (tmp_path / "texts" / f"{number}.txt").write_bytes(text.replace("\n", "\r\n").encode())
+    write_lines(tmp_path / "table.jsonl", [{"text": text.replace("\n", "\r\n")} for text in texts])
+    datasets = types.ModuleType("datasets")
+    datasets.load_dataset = lambda *_, **__: iter({"text": text, "id": 1} for text in texts)
+    monkeypatch.setitem(sys.modules, "datasets", datasets)
+    ids = [
+        [document.id for document in documents(location)]
+        for location in (tmp_path / "texts", tmp_path / "texts" / "*.txt", tmp_path / "table.jsonl", "hub:me/set")
+    ]
+    assert ids[0] == ids[1] == ids[2] == ids[3]
+    assert len(set(ids[0])) == 3
+
+
+def test_ids_are_stable_whatever_the_order_and_place_of_the_files(tmp_path):
+    for folder, names in (("one", "abc"), ("two", "cab")):
+        (tmp_path / folder).mkdir()
+        for name, text in zip(names, ("un", "deux", "trois"), strict=True):
+            (tmp_path / folder / f"{name}.txt").write_text(text)
+    first, second = ({document.text: document.id for document in documents(tmp_path / name)} for name in ("one", "two"))
+    assert first == second
+
+
+def test_files_of_one_name_in_different_folders_are_different_groups(tmp_path):
+    for work in ("candide", "zadig"):
+        (tmp_path / work).mkdir()
+        (tmp_path / work / "texte.txt").write_text(work)
+    assert [d.group for d in documents(tmp_path)] == ["candide/texte.txt", "zadig/texte.txt"]
+
+
+class TestHub:
+    @pytest.fixture
+    def hub(self, monkeypatch):
+        module = types.ModuleType("datasets")
+        monkeypatch.setitem(sys.modules, "datasets", module)
+        return module
+
+    def test_what_the_recipe_says_is_what_is_asked(self, hub):
+        asked = []
+        hub.load_dataset = lambda *args, **keys: asked.append((args, keys)) or iter([{"text": "un"}])
+        documents("hub:me/set", subset="s", split="dev", revision="abc")
+        assert asked == [(("me/set", "s"), {"split": "dev", "revision": "abc", "streaming": True})]
+
+    @pytest.mark.parametrize("after", [0, 2])
+    def test_its_errors_are_said_in_one_line(self, hub, after):
+        def rows(*_, **__):
+            yield from ({"text": f"t{number}"} for number in range(after))
+            raise ConnectionError("no\nnetwork")
+
+        hub.load_dataset = rows
+        with pytest.raises(UserError, match="no network") as refused:
+            read("hub:me/set")
+        assert ("after row 2" if after else "could not be opened") in str(refused.value)
+
+    def test_without_the_package_it_says_how_to_get_it(self, monkeypatch):
+        monkeypatch.setitem(sys.modules, "datasets", None)
+        with pytest.raises(UserError, match=r"calame\[hub\]"):
+            read("hub:me/set")
+
+
+def test_the_builtin_world_is_asked_by_seed_size_and_languages(monkeypatch):
+    asked = []
+
+    def world(part, **keys):
+        asked.append((part, keys))
+        return iter([{"text": "un", "language": "fr", "group": "g"}])
+
+    monkeypatch.setattr(petit_monde, "rows", world)
+    (found,) = documents("builtin:petit-monde", ["fr", "it"], size="3MB")
+    assert (found.language, found.group) == ("fr", "g")
+    documents("builtin:petit-monde", ["fr", "it"], size="3MB", seed=7, language="fr")
+    assert asked[0] == ("prose", {"seed": 1, "size": 3_000_000, "languages": ["fr", "it"]})
+    assert asked[-1] == ("prose", {"seed": 7, "size": 3_000_000, "languages": ["fr"]})
+
+
+def test_a_world_that_does_not_exist_is_refused_before_anything_is_read(monkeypatch):
+    def world(part, **keys):
+        raise ValueError("size must be an integer of at least 100000 bytes, not 1000")
+
+    monkeypatch.setattr(petit_monde, "rows", world)
+    with pytest.raises(UserError, match=r"corpus\.sources\.a\.from: .*at least 100000 bytes"):
+        reader("builtin:petit-monde", size="1kB")
+
+
+class TestColumns:
+    def test_a_missing_text_column_lists_the_columns(self, rows):
+        with pytest.raises(UserError) as refused:
+            read(rows({"content": "un", "titre": "x"}))
+        message = str(refused.value)
+        assert "corpus.sources.a.text" in message and "content, titre" in message and "text=COLUMN" in message
+
+    def test_a_missing_group_column_too(self, rows):
+        with pytest.raises(UserError, match=r"corpus\.sources\.a\.group"):
+            read(rows({"text": "un"}), group="work")
+
+    def test_columns_of_other_names(self, rows):
+        path = rows({"content": "un", "work": 3, "lang": "fr"})
+        (found,) = documents(path, text="content", group="work")
+        assert (found.text, found.group) == ("un", "3")
+
+    def test_a_row_without_what_the_others_have_is_set_aside(self, rows):
+        path = rows(
+            {"text": "un"}, {"titre": "x"}, {"text": None}, {"text": ["a"]}, {"text": "  \n"}, {"text": "\ud800"}
+        )
+        assert [reason.split(":")[0] for _, reason in rejects(path)] == [
+            "no column text",
+            "no text in its text column",
+            "no text in its text column",
+            "empty",
+            "not Unicode text (lone surrogates)",
+        ]
+
+    def test_zero_is_a_group_like_any_other_and_nothing_is_none(self, rows):
+        values = [{"text": f"t{n}", "work": work} for n, work in enumerate([0, 0, None, "", "0"])]
+        groups = [document.group for document in documents(rows(*values), group="work")]
+        assert groups == ["0", "0", "a.jsonl:3", "a.jsonl:4", "0"]
+
+    def test_what_cannot_be_written_as_utf8_does_not_stop_the_reading(self, rows):
+        path = rows({"text": "un", "group": "\ud800", "license": "\ud801"}, {"\ud802": "deux", "text": 3})
+        items = read(path)
+        for item in items:
+            json.dumps(vars(item), ensure_ascii=False).encode()
+        assert len(items) == 2
+
+
+class TestLanguages:
+    def test_the_sources_language_counts_first(self, rows):
+        (found,) = documents(rows({"text": "un", "lang": "it"}), ["fr", "it"], language="fr")
+        assert found.language == "fr"
+
+    @pytest.mark.parametrize("column", ["language", "lang"])
+    def test_then_the_column(self, rows, column):
+        (found,) = documents(rows({"text": "un", column: "it"}), ["fr", "it"])
+        assert found.language == "it"
+
+    def test_then_the_only_one_of_the_recipe(self, rows):
+        (found,) = documents(rows({"text": "un"}), ["it"])
+        assert found.language == "it"
+
+    def test_else_it_must_be_said(self, rows):
+        with pytest.raises(UserError, match=r"corpus\.sources\.a\.language: missing"):
+            read(rows({"text": "un"}), ["fr", "it"])
+
+    def test_another_language_and_none_at_all_are_set_aside(self, rows):
+        path = rows({"text": "un", "lang": "fr"}, {"text": "zwei", "lang": "de"}, {"text": "tre", "lang": None})
+        assert [reason for _, reason in rejects(path, ["fr", "it"])] == [
+            "language de is not in languages",
+            "no language in its column",
+        ]
+
+
+def test_a_limit_counts_documents_and_not_rejects(rows):
+    path = rows({"text": "un"}, {"text": ""}, {"text": "deux"}, {"text": "trois"})
+    assert [document.text for document in documents(path, limit=2)] == ["un", "deux"]
+    again = reader(path, limit=2)
+    assert len(list(again.read())) == len(list(again.read())) == 3
+
+
+def test_places_are_told_from_each_other(rows):
+    path = rows({"text": "un"}, {"text": "deux"})
+    assert [document.group for document in documents(path)] == ["a.jsonl:1", "a.jsonl:2"]

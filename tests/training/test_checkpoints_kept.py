@@ -1,0 +1,152 @@
+"""Which checkpoints stay: the newest, the best, never a spoilt one in place of a good one; and which is selected."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from pytest import fixture, mark, raises
+
+from builders import plan_of, trainer_of
+from calame.recipe.errors import UserError
+from calame.run import checkpoint, telemetry
+from calame.run.files import read_json
+from calame.shards.rows import Rows
+from calame.training.batch import LossFunction
+from calame.training.loop import Progress, Trainer
+from calame.training.select import select, selected_checkpoint
+
+VALUES = {2: 3.0, 4: 1.0, 6: 2.0, 8: 4.0, 10: 1.5}
+
+
+def measured(progress: Progress) -> dict[str, Any]:
+    return {"val/mixed/loss": VALUES[progress.step], "val/mixed/bpb": -VALUES[progress.step]}
+
+
+def names(folder: Path) -> list[int]:
+    return [int(path.name.split("-")[1]) for path in checkpoint.steps(folder / "checkpoints")]
+
+
+@fixture
+def trained(tmp_path: Path) -> Path:
+    """Ten steps, measured and saved every other one; the two newest and the best are kept."""
+    plan = plan_of(tokens=640, keep=2, keep_best="val/mixed/loss")
+    trainer_of(tmp_path, plan, observers=[(128, measured)]).run()
+    return tmp_path
+
+
+def test_the_newest_and_the_best_are_kept(trained: Path) -> None:
+    assert names(trained) == [4, 8, 10]
+
+
+def test_without_a_metric_only_the_newest_are_kept(tmp_path: Path) -> None:
+    trainer_of(tmp_path, plan_of(tokens=640, keep=2)).run()
+    assert names(tmp_path) == [8, 10]
+
+
+def test_select_last(trained: Path, tmp_path: Path) -> None:
+    select("last", trained, tmp_path / "selected")
+    chosen = read_json(tmp_path / "selected" / "selected.json")
+    assert (chosen["checkpoint"], chosen["step"], chosen["tokens"]) == ("step-00000010", 10, 640)
+    assert selected_checkpoint(tmp_path / "selected", trained) == trained / "checkpoints" / "step-00000010"
+
+
+def test_select_best_says_why(trained: Path, tmp_path: Path) -> None:
+    select("best:val/mixed/loss", trained, tmp_path / "selected")
+    chosen = read_json(tmp_path / "selected" / "selected.json")
+    assert (chosen["step"], chosen["tokens"]) == (4, 256)
+    for words in ("val/mixed/loss", "step 4 1", "step 8 4", "step 10 1.5"):
+        assert words in chosen["rationale"]
+
+
+def test_select_reads_the_last_attempt_at_a_step(trained: Path, tmp_path: Path) -> None:
+    telemetry.Telemetry("pretrain", trained).write(8, **{"val/mixed/loss": 0.5})
+    select("best:val/mixed/loss", trained, tmp_path / "selected")
+    assert read_json(tmp_path / "selected" / "selected.json")["step"] == 8
+
+
+def test_an_unknown_metric_is_refused_with_those_there_are(trained: Path, tmp_path: Path) -> None:
+    with raises(UserError, match="no checkpoint has a val/mixed/los") as error:
+        select("best:val/mixed/los", trained, tmp_path)
+    assert error.value.problems[0].allowed == "val/mixed/bpb, val/mixed/loss"
+    assert not (tmp_path / "selected.json").exists()
+
+
+def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
+    with raises(UserError, match="no whole checkpoint"):
+        select("last", tmp_path, tmp_path)
+
+
+class Spoilt(LossFunction):
+    """A loss that is no number from some batch on."""
+
+    after = 0
+    seen = 0
+
+    def __call__(self, rows: Rows) -> torch.Tensor:
+        self.seen += 1
+        return super().__call__(rows) * (float("nan") if self.seen > self.after else 1.0)
+
+
+def spoilt(folder: Path, good_steps: int, **plan: Any) -> Trainer:
+    trainer = trainer_of(folder, plan_of(micro_batch=64, **plan))
+    loss = Spoilt(trainer.model, trainer.device, True, "dense", False)
+    loss.after = good_steps
+    trainer.loss = loss
+    return trainer
+
+
+@mark.parametrize("log_every", (1, 1000))
+def test_a_loss_that_is_no_number_stops_the_run_and_keeps_the_good_checkpoints(log_every: int, tmp_path: Path) -> None:
+    with raises(UserError, match="the loss is nan") as error:
+        spoilt(tmp_path, 5, log_every=log_every, keep=1).run()
+    assert "learning rate" in error.value.problems[0].remedy
+    assert names(tmp_path) == [4]
+    kept = checkpoint.newest_valid(tmp_path / "checkpoints")
+    assert kept is not None
+    assert all(torch.isfinite(tensor).all() for tensor in checkpoint.load(kept)[0]["model"].values())
+    assert all(line["train/loss"] == line["train/loss"] for line in telemetry.read(tmp_path))
+
+
+def test_it_stops_where_the_loss_is_first_looked_at(tmp_path: Path) -> None:
+    """Not only at the next checkpoint, which may be hours away."""
+    trainer = spoilt(tmp_path, 2, log_every=1, save_every=10**6)
+    with raises(UserError, match="training step 3"):
+        trainer.run()
+
+
+def test_an_infinite_gradient_under_a_finite_loss_is_not_saved(tmp_path: Path) -> None:
+    """Clipping turns it into weights that are no numbers; the loss would show it only at the next step."""
+    trainer = trainer_of(tmp_path, plan_of(log_every=1000, keep=1))
+    weight = trainer.model.layers[0].mlp.up_proj.weight  # type: ignore[union-attr]
+
+    def explode(gradient: torch.Tensor) -> torch.Tensor:
+        return gradient * float("inf") if trainer.progress.step == 3 else gradient
+
+    weight.register_hook(explode)  # type: ignore[operator]
+    with raises(UserError, match="norm"):
+        trainer.run()
+    assert names(tmp_path) == [2]
+
+
+def test_what_observers_say_at_a_step_does_not_hide_its_loss(tmp_path: Path) -> None:
+    """Two observers and the loss at one step: a reader finds all three."""
+    others = [(128, lambda progress: {"val/mixed/loss": 1.0}), (128, lambda progress: {"data/a/tokens": 7})]
+    trainer_of(tmp_path, plan_of(), observers=others).run()
+    for step in (2, 4, 6, 8):
+        found: dict[str, Any] = {}
+        for line in telemetry.read(tmp_path):
+            found |= line if line["step"] == step else {}
+        assert {"train/loss", "val/mixed/loss", "data/a/tokens"} <= set(found)
+
+
+def test_observers_are_called_when_due_and_at_the_end(tmp_path: Path) -> None:
+    seen: list[int] = []
+
+    def note(progress: Progress) -> dict[str, Any]:
+        seen.append(progress.step)
+        return {}
+
+    trainer_of(tmp_path, plan_of(tokens=7 * 64), observers=[(3 * 64, note)]).run()
+    assert seen == [3, 6, 7]
