@@ -21,6 +21,7 @@ test-gpu:  ## on a machine with a GPU, in the Python that is there (its packages
 	PYTHONPATH=src $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) benchmarks/gpu_tests.py
 
 check: .venv/ready-dev
+	@mkdir -p .reports
 	$(BIN)/ruff format --check -q .
 	$(BIN)/ruff check -q .
 	$(BIN)/basedpyright

@@ -175,7 +175,7 @@ def test_what_sections_ask_of_each_other(write, override, words):
 
 @pytest.mark.parametrize(
     ("override", "fits"),
-    [("size=3MB", True), ("size=4MB", False), ("seed=2", False), ("seed=2026", True)],
+    [("size=2400kB", True), ("size=3MB", False), ("seed=2", False), ("seed=2026", True)],
 )
 def test_conversations_about_the_built_in_world_are_about_the_one_of_the_corpus(override, fits):
     changed = [f"sft.conversations.monde.{override}"]
@@ -364,7 +364,7 @@ def test_circles_are_refused(write):
 
 def test_extends_a_shipped_recipe(write):
     recipe, _ = load_recipe(write("mine.yaml", {"extends": "petit-monde", "name": "mine", "seed": 7}))
-    assert (recipe.name, recipe.seed, recipe.model.hidden_size) == ("mine", 7, 192)
+    assert (recipe.name, recipe.seed, recipe.model.hidden_size) == ("mine", 7, 128)
 
 
 @pytest.mark.parametrize("parents", [3, [3], {"a": 1}, "nowhere.yaml", ["nowhere"]])

@@ -76,7 +76,7 @@ def test_it_loads_back_from_the_run_folder_although_the_text_lies_elsewhere(toy)
 @pytest.mark.parametrize("name", ["on", "null", "1", "1.5", "2024-01-01", "a.b"])
 def test_names_that_yaml_reads_its_own_way_survive(tmp_path, name):
     recipe, derived = load_recipe(
-        "petit-monde", [f"name='{name}'", f"corpus.sources={{'{name}': {{from: 'builtin:petit-monde', size: 3MB}}}}"]
+        "petit-monde", [f"name='{name}'", f"corpus.sources={{'{name}': {{from: 'builtin:petit-monde', size: 2400kB}}}}"]
     )
     path = tmp_path / "resolved.yaml"
     path.write_text(resolved_yaml(recipe, derived), encoding="utf-8")
@@ -91,7 +91,7 @@ def test_every_value_is_there_and_each_derived_one_has_its_reason():
         last = note.key.split(".")[-1]
         assert any(note.reason in line and f"{last}:" in line for line in lines), note
     assert "rms_norm_eps: 1.0e-05" in text  # a default that nobody wrote
-    assert yaml.safe_load(text)["pretrain"]["tokens"] == 3_000_000
+    assert yaml.safe_load(text)["pretrain"]["tokens"] == 1_500_000
 
 
 def test_what_is_settled_at_the_first_start_is_said_but_not_fixed():
@@ -99,4 +99,4 @@ def test_what_is_settled_at_the_first_start_is_said_but_not_fixed():
     recipe, derived = load_recipe("petit-monde")
     data = yaml.safe_load(resolved_yaml(recipe, derived))
     assert "horizon" not in data["pretrain"]["schedule"]
-    assert "# horizon: 3000000  # settled at the first start" in resolved_yaml(recipe, derived)
+    assert "# horizon: 1500000  # settled at the first start" in resolved_yaml(recipe, derived)

@@ -87,7 +87,7 @@ def test_a_tuned_model_has_learnt_the_answers(before: dict[str, Path], tmp_path:
     }
     assert Tokenizer.load(tmp_path / "sft" / "tokenizer").hash == tokenizer_of().hash
     assert any("val/mixed/loss" in line for line in telemetry.read(tmp_path / "sft"))
-    assert {line["stage"] for line in telemetry.read(tmp_path / "run")} == {"sft"}
+    assert {line["stage"] for line in telemetry.read(tmp_path / "run")} == {"sft/chat"}
 
 
 def test_it_begins_from_the_selected_checkpoint(before: dict[str, Path], tmp_path: Path) -> None:

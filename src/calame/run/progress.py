@@ -68,11 +68,15 @@ class Bar:
         return (self.done - self.first) / max(time.monotonic() - self.start, 1e-9)
 
     def _state(self) -> str:
-        of = f" of {self._amount(self.total)}" if self.total and self.done < self.total else ""
-        return f"{self._amount(self.done)}{of} at {self._amount(self.rate())}/s"
+        of = f"{self._number(self.done)} of " if self.total and self.done < self.total else ""
+        whole = self.total if of and self.total else self.done
+        return f"{of}{self._amount(whole)} at {self._amount(self.rate())}/s"
+
+    def _number(self, number: float) -> str:
+        return say_bytes(number) if self.unit == "bytes" else say_count(number)
 
     def _amount(self, number: float) -> str:
-        return say_bytes(number) if self.unit == "bytes" else f"{say_count(number)} {self.unit}"
+        return self._number(number) if self.unit == "bytes" else f"{self._number(number)} {self.unit}"
 
     def _left(self) -> str:
         if not self.total or self.rate() <= 0:
