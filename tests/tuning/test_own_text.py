@@ -6,7 +6,7 @@ from pytest import mark
 
 from calame.corpus.document import Document
 from calame.tuning.conversations import fault_of
-from calame.tuning.own_text import ANSWER, BEGINNING, PER_DOCUMENT, REQUESTS, from_own_text
+from calame.tuning.own_text import ANSWER, BEGINNING, PER_DOCUMENT, REQUESTS, SENTENCES_EACH, from_own_text
 
 
 def documents(language: str = "fr", number: int = 20) -> list[Document]:
@@ -19,7 +19,7 @@ def documents(language: str = "fr", number: int = 20) -> list[Document]:
 @mark.parametrize("language", ("fr", "it", "en", "de"))
 def test_the_answer_is_what_follows_in_the_text(language: str) -> None:
     made = list(from_own_text(documents(language), 1, None))
-    assert 20 < len(made) <= 20 * PER_DOCUMENT
+    assert 20 < len(made) <= 20 * PER_DOCUMENT[0]
     known = {document.text for document in documents(language)}
     for conversation in made:
         asked, answered = conversation.messages
@@ -43,6 +43,14 @@ def test_it_is_the_same_for_a_seed() -> None:
     first = list(from_own_text(documents(), 1, None))
     assert first == list(from_own_text(documents(), 1, None))
     assert first != list(from_own_text(documents(), 2, None))
+
+
+def test_a_long_document_gives_more_but_not_without_end() -> None:
+    sentences = [f"Phrase {i} du long texte, qui raconte la mer et la lune." for i in range(1000)]
+    made = [
+        len(list(from_own_text([Document(" ".join(sentences[:n]), "a", "g", "fr")], 1, None))) for n in (12, 120, 1000)
+    ]
+    assert made[0] <= PER_DOCUMENT[0] < made[1] <= 120 // SENTENCES_EACH < made[2] <= PER_DOCUMENT[1]
 
 
 def test_the_limit_holds() -> None:

@@ -14,7 +14,7 @@ from calame.inference.generate import Sampling, complete
 from calame.inference.load import Loaded, load_checkpoint
 from calame.recipe.schema import Recipe
 from calame.run.files import read_json, write_json
-from calame.run.progress import say
+from calame.run.progress import Bar, say
 from calame.training.batch import LossFunction, choose_attention
 from calame.training.setup import MICRO_BATCH, open_shards
 from calame.training.validate import slices_of, validate
@@ -50,7 +50,9 @@ def losses(recipe: Recipe, shards: Mapping[str, Path], loaded: Loaded) -> dict[s
     slices = slices_of(open_shards(shards, "validation", loaded.tokenizer), context, special.eos, special.pad)
     attention = choose_attention(loaded.device, True)
     rows = max(1, MICRO_BATCH[loaded.device.torch.type] // context)
-    found = validate(LossFunction(loaded.model, loaded.device, True, attention, False), slices, rows)
+    with Bar("validation text", sum(len(part.rows) * context for part in slices), "tokens") as bar:
+        loss = LossFunction(loaded.model, loaded.device, True, attention, False)
+        found = validate(loss, slices, rows, bar.advance)
     loaded.model.eval()
     return {name: {"loss": round(s.loss, 5), "bpb": round(s.bpb, 5), "tokens": s.tokens} for name, s in found.items()}
 

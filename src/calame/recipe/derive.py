@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from calame.recipe.schema import Model, Pretrain, Recipe, Sft
+from calame.recipe.schema import Execution, Model, Pretrain, Recipe, Sft
 from calame.recipe.units import say_count
 
 
@@ -25,15 +25,7 @@ def derive(recipe: Recipe) -> tuple[Recipe, list[Derived]]:
     pretrain = _derive_pretrain(recipe.pretrain, notes)
     model = _derive_model(recipe.model, pretrain.context, notes)
     sft = _derive_sft(recipe.sft, pretrain, notes) if recipe.sft else None
-    execution = _settle(
-        recipe.execution,
-        "execution",
-        notes,
-        {
-            "validate_every": (max(pretrain.tokens // 10, pretrain.batch), "a tenth of pretrain.tokens"),
-            "save_every": (max(pretrain.tokens // 10, pretrain.batch), "a tenth of pretrain.tokens"),
-        },
-    )
+    execution = _derive_execution(recipe.execution, pretrain, len(recipe.corpus.sources), notes)
     update = {"model": model, "pretrain": pretrain, "sft": sft, "execution": execution}
     return recipe.model_copy(update=update), notes
 
@@ -78,6 +70,24 @@ def _derive_pretrain(pretrain: Pretrain, notes: list[Derived]) -> Pretrain:
 def default_warmup(tokens: int) -> int:
     """Tokens of warm-up of a run of so many tokens."""
     return tokens // 50
+
+
+def _derive_execution(execution: Execution, pretrain: Pretrain, sources: int, notes: list[Derived]) -> Execution:
+    tenth = max(pretrain.tokens // 10, pretrain.batch)
+    every = execution.validate_every or tenth
+    slices = min(max(every // (4 * sources), 4 * pretrain.context), 100_000)
+    # Reading costs a third of learning: a quarter of the tokens is a twelfth of the work.
+    reason = f"a quarter of validate_every over {sources} sources, within four rows and 100k"
+    return _settle(
+        execution,
+        "execution",
+        notes,
+        {
+            "validate_every": (tenth, "a tenth of pretrain.tokens"),
+            "validation_tokens": (slices, reason),
+            "save_every": (tenth, "a tenth of pretrain.tokens"),
+        },
+    )
 
 
 def _derive_sft(sft: Sft, pretrain: Pretrain, notes: list[Derived]) -> Sft:

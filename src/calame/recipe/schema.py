@@ -217,8 +217,8 @@ class Execution(Section):
     threads: Positive | None = Field(default=None, description="CPU threads; derived: all")
     log_every: Positive = Field(default=10, description="steps")
     validate_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")
-    validation_tokens: PositiveTokens = Field(
-        default=100_000, description="tokens per slice during training; all at the end"
+    validation_tokens: PositiveTokens | None = Field(
+        default=None, description="tokens per slice during training, all at the end; derived: a twelfth of the work"
     )
     save_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")
     keep: Positive = Field(default=3, description="newest checkpoints that are kept")

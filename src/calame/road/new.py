@@ -18,7 +18,7 @@ from calame.recipe.errors import Problem, UserError, refuse
 from calame.recipe.schema import Source
 from calame.recipe.units import say_bytes, say_count, say_seconds
 from calame.run.files import atomic
-from calame.run.progress import say
+from calame.run.progress import program, say
 
 LEAST = 200_000  # bytes: less than this teaches nothing that can be told from noise
 LEAST_STEPS = 100  # fewer have hardly left the warm-up
@@ -72,7 +72,7 @@ def new(name: str, text: str, languages: Sequence[str], gpu: str | None, hours: 
         f"a model of {say_count(shape.parameters)} parameters, {say_count(shape.tokens.value)} tokens, "
         f"about {say_seconds(shape.seconds)} of pretraining ({speed.reason})"
     )
-    say(f"wrote {target}; now: calame run {target}, then: calame chat {name}")
+    say(f"wrote {target}; now: {program()} run {target}, then: {program()} chat {name}")
 
 
 def _check(name: str, languages: Sequence[str], hours: float | None, target: Path) -> None:

@@ -11,7 +11,7 @@ from calame.road.stages import build_road
 from calame.road.walk import Choice, judge, walk
 from calame.run.files import read_json
 from calame.run.folder import RunFolder
-from calame.run.progress import say
+from calame.run.progress import program, say
 from calame.run.stage import Stage
 
 
@@ -47,7 +47,7 @@ def _finish(folder: RunFolder, road: Sequence[Stage], start: float) -> None:
     evaluation = folder.path / "evaluation"
     for line in exam_lines(read_json(evaluation / "evaluation.json")["exam"]):
         say(line)
-    say(f"report: {report}\ntook {say_seconds(time.time() - start)}; talk to it: calame chat {folder.recipe.name}")
+    say(f"report: {report}\ntook {say_seconds(time.time() - start)}; talk to it: {program()} chat {folder.recipe.name}")
     if missing := shortfalls(folder.recipe, evaluation):
         raise Shortfall("below what evaluation.require asks:\n  " + "\n  ".join(missing))
 

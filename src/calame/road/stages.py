@@ -272,7 +272,7 @@ VERSIONS = {
     "shards": 1,
     "pretrain": 1,
     "select": 1,
-    "sft": 1,
+    "sft": 2,
     "evaluation": 1,
     "release": 1,
 }

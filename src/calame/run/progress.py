@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import shutil
+import sys
 import time
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -20,6 +23,13 @@ def say(text: str) -> None:
     """Tell the user, and the run's log."""
     console.print(text, markup=False, soft_wrap=True)
     log.info(text)
+
+
+def program() -> str:
+    """How the user can call this program again: `calame`, or the path of the one that runs."""
+    if shutil.which("calame"):
+        return "calame"
+    return sys.argv[0] if Path(sys.argv[0]).name == "calame" else f"{Path(sys.executable).name} -m calame"
 
 
 class Bar:

@@ -116,5 +116,5 @@ def check_hash(found: str, tokenizer: Tokenizer, what: str) -> None:
         raise refuse(
             what,
             f"made with another tokenizer ({found[:12]}, not {tokenizer.hash[:12]})",
-            remedy="make it again from the same recipe: calame run RECIPE",
+            remedy="make it again: shards by calame run RECIPE --only shards --force, a model by a run of its own name",
         ) from None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,8 +66,12 @@ def _rows(shard: Shard, chosen: np.ndarray, lengths: np.ndarray, context: int, p
 
 
 @torch.no_grad()
-def validate(loss: LossFunction, slices: Sequence[Slice], rows_at_once: int) -> dict[str, SliceLoss]:
-    """Each slice's loss; `mixed`: the mean over languages of the mean over their slices; `micro`: over all tokens."""
+def validate(
+    loss: LossFunction, slices: Sequence[Slice], rows_at_once: int, done: Callable[[int], object] = lambda tokens: None
+) -> dict[str, SliceLoss]:
+    """Each slice's loss; `mixed`: the mean over languages of the mean over their slices; `micro`: over all tokens.
+
+    `done` is told how many tokens have been read since it was last told."""
     loss.model.eval()
     found, sums = {}, []
     for part in slices:
@@ -79,6 +83,7 @@ def validate(loss: LossFunction, slices: Sequence[Slice], rows_at_once: int) -> 
             nats += losses.sum()
             ends += losses[targets == part.eos].sum()
             asked += (targets != IGNORE).sum()
+            done(int((targets != IGNORE).sum()))
         found[part.name] = SliceLoss(nats / max(asked, 1), (nats - ends) / math.log(2) / part.bytes, int(asked))
         sums.append((nats, ends, asked, part.bytes))
     loss.model.train()

@@ -22,17 +22,18 @@ REQUESTS = {
 }
 SENTENCE_END = re.compile(r"(?<=[.!?…])[\s ]+(?=[\"«“—A-ZÀ-ÖØ-Þ])")
 BEGINNING, ANSWER = (20, 300), (20, 400)  # least and most characters
-PER_DOCUMENT = 4
+SENTENCES_EACH, PER_DOCUMENT = 6, (4, 64)  # one conversation for so many sentences, within least and most a document
 NAME = "own-text"
 
 
 def from_own_text(documents: Iterable[Document], seed: int, limit: int | None) -> Iterator[Conversation]:
-    """Up to PER_DOCUMENT conversations a document: a sentence of it, and the one to three that follow."""
+    """A conversation for every few sentences of a document: one of them, and the one to three that follow."""
     made = 0
     for number, document in enumerate(documents):
         sentences = [s.strip() for s in SENTENCE_END.split(" ".join(document.text.split("\n")))]
         requests = REQUESTS.get(document.language, REQUESTS["en"])
-        draws = _draws(seed, number, 3 * PER_DOCUMENT)
+        wanted = min(max(len(sentences) // SENTENCES_EACH, PER_DOCUMENT[0]), PER_DOCUMENT[1])
+        draws = _draws(seed, number, 3 * wanted)
         for start, length, wording in zip(draws[::3], draws[1::3], draws[2::3], strict=True):
             if len(sentences) < 2 or made == limit:
                 break
