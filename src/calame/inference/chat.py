@@ -14,6 +14,11 @@ WELCOME = {
     "it": "Scrivi un messaggio e premi Invio; una riga vuota o Ctrl-D termina.",
     "en": "Write a message and press Enter; an empty line or Ctrl-D ends.",
 }
+UNTUNED = {
+    "fr": "Ce modèle n’a pas appris à converser (pas encore accordé) : il continue ce qu’on lui écrit.",
+    "it": "Questo modello non ha imparato a conversare (non ancora accordato): continua ciò che gli si scrive.",
+    "en": "This model has not learnt to converse (it is not tuned yet): it goes on from what you write.",
+}
 
 
 def chat(loaded: Loaded, sampling: Sampling, language: str = "en") -> None:
@@ -27,7 +32,8 @@ def chat(loaded: Loaded, sampling: Sampling, language: str = "en") -> None:
             "a model tuned here",
             "calame generate MODEL --prompt TEXT",
         )
-    print(f"{loaded.origin}\n{WELCOME.get(language, WELCOME['en'])}")
+    notes = [loaded.origin, *([] if loaded.tuned else [UNTUNED[language]]), WELCOME[language]]
+    print("\n".join(notes))
     messages: list[dict[str, str]] = []
     turn = 0
     while (said := _ask()) is not None:

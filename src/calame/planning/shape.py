@@ -10,12 +10,14 @@ from calame.recipe.units import say_bytes, say_count, say_seconds
 
 BYTES_PER_TOKEN = 4.0  # French, Italian and English text under a vocabulary fitted to them; 3.3 for very small ones
 EPOCHS = 4  # Muennighoff et al. 2023: text read up to four times teaches almost as much as fresh text
+SMALL_EPOCHS, SMALL_TOKENS = (
+    8,
+    20e6,
+)  # so small a text is read more often: at 4 it had learnt clearly less (docs/LOG.md)
 TOKENS_PER_PARAMETER = 20  # Hoffmann et al. 2022 (Chinchilla)
+LEAST_STEPS = 1400  # a short run learns more from many small steps than from few large ones (docs/LOG.md)
 SHAPES = (  # (hidden_size, layers): the ladder of sizes, in heads of 64
-    (64, 2),
-    (64, 4),
-    (128, 2),
-    (128, 4),
+    (128, 4),  # the least that talks; smaller ones were worse on every text tried (docs/LOG.md)
     (192, 4),
     (256, 5),
     (256, 8),
@@ -65,13 +67,16 @@ class Shape:
 def shape_for(size: int, speed: Speed, hours: float | None) -> Shape:
     """The shape that `size` bytes of training text are worth, within `hours` (None: no limit) at a speed."""
     vocabulary = _vocabulary(size)
-    worth = EPOCHS * size / BYTES_PER_TOKEN
+    text = size / BYTES_PER_TOKEN
+    worth = max(EPOCHS * text, min(SMALL_EPOCHS * text, SMALL_TOKENS))
     budget = hours * 3600 * speed.flops if hours else math.inf
-    wanted = min(worth / TOKENS_PER_PARAMETER, math.sqrt(budget / 6 / TOKENS_PER_PARAMETER))
+    wanted = min(EPOCHS * text / TOKENS_PER_PARAMETER, math.sqrt(budget / 6 / TOKENS_PER_PARAMETER))
     hidden, layers, context = _size(wanted, int(vocabulary.value))
     parameters = count_parameters(_config(hidden, layers, int(vocabulary.value), context))
-    tokens = _tokens(worth, budget / 6 / parameters, speed, hours or 0)
+    tokens = _tokens(text, worth, budget / 6 / parameters, speed, hours or 0)
     why = f"about {say_count(wanted)} parameters: {TOKENS_PER_PARAMETER} tokens a parameter (Hoffmann et al. 2022)"
+    if (hidden, layers) == SHAPES[0]:
+        why += ", and the least that talks"
     batch = _batch(parameters, int(tokens.value), context)
     seconds = 6 * parameters * tokens.value / speed.flops
     return Shape(
@@ -93,12 +98,13 @@ def _vocabulary(size: int) -> Value:
     return Value(chosen, f"{say_bytes(size)} of text: at least 500 bytes an entry, 512 to 32,768")
 
 
-def _tokens(worth: float, allowed: float, speed: Speed, hours: float) -> Value:
+def _tokens(text: float, worth: float, allowed: float, speed: Speed, hours: float) -> Value:
     """What the text is worth, or what the time allows at 6 FLOPs a parameter and token if that is less."""
     if allowed < worth:
         reason = f"what {say_seconds(hours * 3600)} allow at {say_count(speed.flops)} FLOP/s"
         return Value(_round(allowed), reason)
-    reason = f"{EPOCHS} times the {say_count(worth / EPOCHS)} tokens of the text (Muennighoff et al. 2023)"
+    source = "Muennighoff et al. 2023" if worth == EPOCHS * text else f"{EPOCHS} to {SMALL_EPOCHS}, as it is small"
+    reason = f"{worth / text:.2g} times the {say_count(text)} tokens of the text ({source})"
     return Value(_round(worth), reason)
 
 
@@ -119,13 +125,15 @@ def _config(hidden: int, layers: int, vocabulary: int, context: int) -> ModelCon
 
 
 def _batch(parameters: int, tokens: int, context: int) -> Value:
-    """OLMo's ladder, 2048 x 160 x (N / 108M)^(2/3) tokens, but at least 400 steps; a power of two of rows."""
+    """OLMo's ladder, 2048 x 160 x (N / 108M)^(2/3) tokens, but at least LEAST_STEPS steps of four rows or more; a power
+    of two of rows."""
     rule = 2048 * 160 * (parameters / 108e6) ** (2 / 3)
-    rows = max(1, min(rule, tokens / 400) / context)
+    rows = max(4, min(rule, tokens / LEAST_STEPS) / context)
     batch = context * 2 ** round(math.log2(rows))
-    return Value(
-        batch, f"OLMo's ladder gives {say_count(rule)} for {say_count(parameters)} parameters; at least 400 steps"
+    reason = (
+        f"OLMo's ladder gives {say_count(rule)} for {say_count(parameters)} parameters; at least {LEAST_STEPS:,} steps"
     )
+    return Value(batch, f"{reason}, or four rows")
 
 
 def _rate(parameters: int, batch: int) -> Value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from calame.corpus.document import Document
 from calame.corpus.files import TEXT_KINDS, kind_of
 from calame.corpus.read import SourceReader
 from calame.planning.hardware import CARDS, find_card
-from calame.planning.shape import EPOCHS, Shape, Speed, shape_for
+from calame.planning.shape import BYTES_PER_TOKEN, Shape, Speed, shape_for
 from calame.recipe.describe import shipped_recipes
 from calame.recipe.errors import Problem, UserError, refuse
 from calame.recipe.schema import Source
@@ -21,8 +22,9 @@ from calame.run.files import atomic
 from calame.run.progress import program, say
 
 LEAST = 200_000  # bytes: less than this teaches nothing that can be told from noise
-LEAST_STEPS = 100  # fewer have hardly left the warm-up
+FEWEST_STEPS = 100  # fewer have hardly left the warm-up
 FEW_FILES = 20  # fewer text files than this are cut into passages, so that some can be kept for validation
+MOST_CONVERSATIONS = 20_000  # made of the text: more teach nothing more about taking turns
 UTILISATION = 0.35  # of a card's peak that small models reach; measured runs replace it (docs/gpu.md)
 BEGINNINGS = {"fr": "Il était une fois", "it": "C’era una volta", "en": "Once upon a time"}
 
@@ -58,12 +60,12 @@ def new(name: str, text: str, languages: Sequence[str], gpu: str | None, hours: 
         )
     speed = _speed(gpu)
     shape = shape_for(size, speed, hours)
-    if shape.tokens.value < LEAST_STEPS * shape.batch.value:
+    if shape.tokens.value < FEWEST_STEPS * shape.batch.value:
         raise refuse(
             "--hours",
             f"{hours:g}: enough for {say_count(shape.tokens.value)} tokens only, on {speed.reason}",
-            f"at least {(hours or 0) * LEAST_STEPS * shape.batch.value / max(shape.tokens.value, 1):.2g}, "
-            f"for {LEAST_STEPS} steps",
+            f"at least {(hours or 0) * FEWEST_STEPS * shape.batch.value / max(shape.tokens.value, 1):.2g}, "
+            f"for {FEWEST_STEPS} steps",
             "give more time, or name a faster card with --gpu",
         )
     with atomic(target, "w") as file:
@@ -165,6 +167,7 @@ def _cpu_speed() -> Speed:
 
 def _recipe(name: str, languages: Sequence[str], counted: Sequence[Counted], shape: Shape) -> str:
     """The recipe as commented YAML."""
+    epochs = math.ceil(shape.tokens.value * BYTES_PER_TOKEN / sum(part.bytes for part in counted)) + 1
     lines = [
         f"# Written by: calame new {name}. Every number may be changed; what was derived says why.",
         f"name: {_quoted(name)}",
@@ -194,8 +197,9 @@ def _recipe(name: str, languages: Sequence[str], counted: Sequence[Counted], sha
         f"  tokens: {shape.tokens.value}  # {shape.tokens.reason}",
         f"  context: {shape.context.value}  # {shape.context.reason}",
         f"  batch: {shape.batch.value}  # {shape.batch.reason}",
-        f"  mixture: {{epochs: {EPOCHS + 1}}}  # a little room above {EPOCHS}: the count of tokens was an estimate",
+        f"  mixture: {{epochs: {epochs}}}  # a little room: the count of tokens was an estimate",
         "  optimizer:",
+        "    name: muon  # half the tokens that AdamW needs on small texts (docs/LOG.md)",
         f"    learning_rate: {shape.rate.value:g}  # {shape.rate.reason}",
         "",
         "# There are no conversations in plain text: these are made of it (the user gives a sentence, the assistant",
@@ -203,7 +207,13 @@ def _recipe(name: str, languages: Sequence[str], counted: Sequence[Counted], sha
         '#   mine: {from: conversations.jsonl}   with rows {"messages": [{"role": "user", "content": "..."}, ...]}',
         "sft:",
         "  conversations:",
-        "    text: {from: own-text}",
+        f"    text: {{from: own-text, limit: {MOST_CONVERSATIONS}}}",
+        "  epochs: 2",
+        f"  batch: {min(4 * shape.context.value, shape.batch.value)}  # four rows: there are few conversations",
+        "  replay: 25%  # the text goes on being read, so that it is not forgotten",
+        "  optimizer:",
+        "    name: muon",
+        f"    learning_rate: {shape.rate.value / 2:g}  # half of pretraining's: at a tenth it hardly learns to stop",
         "",
         "evaluation:",
         "  prompts: [" + ", ".join(_quoted(BEGINNINGS[code]) for code in languages if code in BEGINNINGS) + "]",
