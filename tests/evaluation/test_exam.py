@@ -158,6 +158,13 @@ def test_an_answer_cut_off_is_not_counted_as_stopped() -> None:
     assert (answered.right, answered.stopped) == (True, False)
 
 
+def test_a_question_longer_than_the_context_is_wrong_and_the_others_are_asked() -> None:
+    model = ScriptedModel([[*tokenizer_of().encode("à Orme"), 5]], config_of(max_position_embeddings=64))
+    long = Question("mer " * 100, "Orme", ("Orme",), "recall", "", "fr")
+    answers = sit_exam(loaded_of(model), [long, question("Orme")])
+    assert [(a.text, a.right, a.stopped) for a in answers] == [("", False, False), ("à Orme", True, True)]
+
+
 def read(tmp_path: Path, *lines: str) -> list[Question]:
     path = tmp_path / "questions.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")

@@ -84,6 +84,8 @@ def test_a_hugging_face_folder(tmp_path: Path) -> None:
     assert loaded.tokenizer.chat(chat) == tokenizer_of().chat(chat)
     assert loaded.tokenizer.special == tokenizer_of().special
     assert loaded.tuned
+    export(loaded_of(decoder_of(7), tuned=False), tmp_path / "base", "float32")
+    assert not load_any(str(tmp_path / "base"), device="cpu").tuned
 
 
 def test_nothing_of_the_kind_is_refused_with_what_is_allowed(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from calame.inference.generate import Completion, Sampling, complete
 from calame.inference.load import Loaded
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
+from calame.run.progress import say
 
 ANSWER_TOKENS = 48
 
@@ -113,9 +114,14 @@ def _plain(text: str) -> str:
 
 
 def sit_exam(loaded: Loaded, questions: Sequence[Question]) -> list[Answer]:
-    """Ask every question in a conversation of its own, greedily."""
+    """Ask every question in a conversation of its own, greedily. One that is longer than the model's context gets an
+    empty answer, which is wrong and did not stop."""
     prompts = [loaded.tokenizer.chat([{"role": "user", "content": q.question}]) for q in questions]
-    completions = complete(loaded, prompts, Sampling(limit=ANSWER_TOKENS))
+    room = loaded.model.config.max_position_embeddings
+    answered = iter(complete(loaded, [ids for ids in prompts if len(ids) < room], Sampling(limit=ANSWER_TOKENS)))
+    completions = [next(answered) if len(ids) < room else Completion((), "", False) for ids in prompts]
+    if too_long := sum(len(ids) >= room for ids in prompts):
+        say(f"  {too_long} questions are longer than the model's {room} positions, and count as wrong")
     shuffled = shuffled_values(questions)
     return [_mark(q, c, value) for q, c, value in zip(questions, completions, shuffled, strict=True)]
 

@@ -15,6 +15,8 @@ from calame.run.files import read_json
 from calame.tokenizer.adopt import adopt
 from calame.tokenizer.tokenizer import Tokenizer, check_hash
 
+PASSED = "gate.json"  # in a folder that we exported: the figures of its gate, and whether the model is tuned
+
 
 @dataclass
 class Loaded:
@@ -81,5 +83,6 @@ def load_huggingface(folder: Path, device: str = "auto") -> Loaded:
     model = Decoder(config)
     model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     chosen = choose_device(device)
-    tuned = (folder / "chat_template.jinja").is_file()
+    exported = read_json(folder / PASSED) if (folder / PASSED).is_file() else {}
+    tuned = exported.get("tuned", (folder / "chat_template.jinja").is_file())  # ours have a template in any case
     return Loaded(model.to(chosen.torch).eval(), adopt(str(folder)), chosen, tuned, str(folder))

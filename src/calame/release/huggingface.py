@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from tokenizers.processors import TemplateProcessing
 
-from calame.inference.load import Loaded
+from calame.inference.load import PASSED, Loaded
 from calame.model.decoder import Decoder
 from calame.model.huggingface import to_config, to_weights
 from calame.recipe.errors import refuse
@@ -25,7 +25,6 @@ from calame.tokenizer.policy import CHAT_TEMPLATE
 from calame.tokenizer.tokenizer import Tokenizer
 
 LOGIT_TOLERANCE = 1e-4
-PASSED = "gate.json"
 PROMPTS = (
     "Bonjour",
     "L’été, « la mer » brille : 12 345 vagues !",
@@ -67,7 +66,7 @@ def export(loaded: Loaded, folder: Path, dtype: str) -> dict[str, Any]:
             tensors = write_model(loaded, temporary, dtype)
             write_tokenizer(loaded.tokenizer, temporary, loaded.model.config.max_position_embeddings)
         figures = gate(loaded, tensors, temporary)
-        write_json(temporary / PASSED, figures)
+        write_json(temporary / PASSED, {**figures, "tuned": loaded.tuned})
         _put_in_place(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -102,6 +101,7 @@ def write_model(loaded: Loaded, folder: Path, dtype: str) -> dict[str, torch.Ten
     wanted = getattr(torch, dtype)
     tensors = {name: t.detach().cpu().to(wanted).contiguous() for name, t in loaded.model.state_dict().items()}
     save_file(to_weights(tensors), folder / "model.safetensors", {"format": "pt"})
+    (folder / "model.safetensors").chmod(0o644)  # written for its owner alone, unlike the files beside it
     return tensors
 
 

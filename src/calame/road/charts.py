@@ -8,7 +8,7 @@ from html import escape
 from calame.recipe.units import say_count
 
 WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 56, 150, 14, 34
+LEFT, RIGHT, TOP, BOTTOM = 66, 150, 14, 34
 COLOURS = ("#2a6f97", "#c8553d", "#588157", "#8d6a9f", "#b08900", "#3d405b", "#7f5539", "#118ab2")
 Series = Mapping[str, Sequence[tuple[float, float]]]
 
@@ -32,11 +32,13 @@ def line_chart(series: Series, unit: str, across: str = "tokens") -> str:
     parts = [_axes(place, (x_low, x_high), (y_low, y_high), unit, across)]
     for number, (name, points) in enumerate(series.items()):
         colour = COLOURS[number % len(COLOURS)]
+        dashes = ' stroke-dasharray="5 3"' if number >= len(COLOURS) else ""  # the second time a colour is used
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
-        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"/>')
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"{dashes}/>')
         y = TOP + 12 + number * 17
         parts.append(
-            f'<rect x="{WIDTH - RIGHT + 12}" y="{y - 8}" width="10" height="10" fill="{colour}"/>'
+            f'<line x1="{WIDTH - RIGHT + 8}" x2="{WIDTH - RIGHT + 23}" y1="{y - 4}" y2="{y - 4}" '
+            f'stroke="{colour}" stroke-width="4"{dashes}/>'
             f'<text x="{WIDTH - RIGHT + 27}" y="{y}">{escape(name)}</text>'
         )
     label = escape(f"{unit} over {across}: {', '.join(series)}")
@@ -53,9 +55,10 @@ def _axes(place, x_range: tuple[float, float], y_range: tuple[float, float], uni
     for i in range(5):
         y = y_range[0] + (y_range[1] - y_range[0]) * i / 4
         (x0, at), (x1, _) = place(x_range[0], y), place(x_range[1], y)
+        tick = say_count(y) if y >= 1000 else f"{y:.3g}"
         parts.append(
             f'<line x1="{x0:.1f}" x2="{x1:.1f}" y1="{at:.1f}" y2="{at:.1f}" class="grid"/>'
-            f'<text x="{x0 - 6:.1f}" y="{at + 4:.1f}" text-anchor="end">{y:.3g}</text>'
+            f'<text x="{x0 - 6:.1f}" y="{at + 4:.1f}" text-anchor="end">{tick}</text>'
         )
         x = x_range[0] + (x_range[1] - x_range[0]) * i / 4
         at_x, bottom = place(x, y_range[0])

@@ -38,15 +38,18 @@ class SliceLoss:
 
 
 def slices_of(shards: Sequence[Shard], context: int, eos: int, pad: int, tokens: int | None = None) -> list[Slice]:
-    """The validation slices LANGUAGE-SOURCE, each cut after the document that reaches `tokens` (None: everything)."""
+    """The validation slices LANGUAGE-SOURCE: all documents, or as many as reach `tokens`, in the order of their hashes
+    (neighbours in a source are alike)."""
     found = []
     for shard in shards:
         for code, language in enumerate(shard.languages):
             chosen = np.flatnonzero(shard.index["language"] == code)
-            lengths = np.diff(shard.starts)[chosen]
             if tokens is not None:
-                chosen = chosen[: int(np.searchsorted(np.cumsum(lengths), tokens)) + 1]
-                lengths = lengths[: len(chosen)]
+                hashes = np.ascontiguousarray(shard.index["hash"][chosen]).view("<u8")[::2]  # its first half is enough
+                chosen = chosen[np.argsort(hashes, kind="stable")]
+                reached = np.cumsum(np.diff(shard.starts)[chosen])
+                chosen = chosen[: int(np.searchsorted(reached, tokens)) + 1]
+            lengths = np.diff(shard.starts)[chosen]
             if len(chosen):
                 rows = _rows(shard, chosen, lengths, context, pad)
                 size = int(shard.index["bytes"][chosen].sum(dtype=np.uint64))
