@@ -444,9 +444,9 @@ def test_relative_locations_are_meant_from_the_recipes_folder(write, tmp_path):
 
 
 def test_a_parents_locations_are_meant_from_the_parents_folder(write, tmp_path):
-    write("shared/parent.yaml", SMALL)
-    recipe, _ = load_recipe(write("mine/r.yaml", {"extends": "../shared/parent.yaml"}))
-    assert Path(recipe.corpus.sources["a"].location).resolve() == tmp_path / "shared/a"
+    write("common/parent.yaml", SMALL)
+    recipe, _ = load_recipe(write("mine/r.yaml", {"extends": "../common/parent.yaml"}))
+    assert Path(recipe.corpus.sources["a"].location).resolve() == tmp_path / "common/a"
 
 
 def test_locations_on_the_command_line_are_meant_from_where_one_is(write, tmp_path):
