@@ -456,17 +456,17 @@ def test_locations_on_the_command_line_are_meant_from_where_one_is(write, tmp_pa
 
 def test_variables_and_home_are_filled_in(write, monkeypatch):
     monkeypatch.setenv("TEXTES", "/data/textes")
-    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("HOME", "/maison/ada")
     path = write("r.yaml", small(corpus={"sources": {"a": {"from": "${TEXTES}/a"}, "b": {"from": "~/b"}}}))
     sources = load_recipe(path)[0].corpus.sources
-    assert (sources["a"].location, sources["b"].location) == ("/data/textes/a", "/home/ada/b")
+    assert (sources["a"].location, sources["b"].location) == ("/data/textes/a", "/maison/ada/b")
 
 
 def test_the_folder_of_the_runs_is_meant_from_where_one_is(write, monkeypatch):
-    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("HOME", "/maison/ada")
     monkeypatch.setenv("DISK", "/data")
     path = write("sub/r.yaml", SMALL)
-    for written, meant in (("runs", "runs"), ("~/runs", "/home/ada/runs"), ("${DISK}/runs", "/data/runs")):
+    for written, meant in (("runs", "runs"), ("~/runs", "/maison/ada/runs"), ("${DISK}/runs", "/data/runs")):
         assert load_recipe(path, [f"execution.runs={written}"])[0].execution.runs == meant
 
 
