@@ -17,7 +17,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")  # read when transformers is import
 
 import torch
 from torch import Tensor
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from calame.corpus.gather import gather
 from calame.corpus.join import join
@@ -208,12 +208,13 @@ class ScriptedModel:
         return hidden
 
 
-def transformers_twin(model: Decoder) -> LlamaForCausalLM:
-    """The same weights in `transformers`."""
-    theirs = LlamaForCausalLM(LlamaConfig(**to_config(model.config, "float32", {}))).eval()
-    weights = to_weights(model.state_dict())
+def transformers_twin(model: Decoder) -> Any:
+    """The same weights in the stock class of `transformers`."""
+    values = to_config(model.config, "float32", {})
+    theirs = AutoModelForCausalLM.from_config(AutoConfig.for_model(**values)).eval()
+    weights = to_weights(model.state_dict(), model.config)
     if model.config.tie_word_embeddings:
-        weights["lm_head.weight"] = weights["model.embed_tokens.weight"]
+        weights["lm_head.weight"] = model.head
     theirs.load_state_dict(weights)
     return theirs
 

@@ -69,7 +69,7 @@ def folder(tmp_path: Path) -> Path:
     """A Hugging Face folder of 328 entries, untied."""
     model = decoder_of(vocab_size=328, tie_word_embeddings=False)
     (tmp_path / "config.json").write_text(json.dumps(to_config(model.config, "float32", {})))
-    save_file(to_weights(model.state_dict()), tmp_path / "model.safetensors", {"format": "pt"})
+    save_file(to_weights(model.state_dict(), model.config), tmp_path / "model.safetensors", {"format": "pt"})
     return tmp_path
 
 

@@ -1,4 +1,4 @@
-"""What a decoder is: sizes and constants, under the names that Llama has on the Hugging Face hub."""
+"""What a decoder is: its family, sizes and constants, under the names that Llama has on the Hugging Face hub."""
 
 from __future__ import annotations
 
@@ -10,7 +10,27 @@ from calame.recipe import schema
 
 
 @dataclass(frozen=True)
+class Family:
+    """What the blocks of a family are made of."""
+
+    rotary: bool = True  # rotary positions (Su et al. 2021), or a learned row for each position
+    rms: bool = True  # RMSNorm, or LayerNorm with a bias
+    bias: bool = False  # of every linear map
+    gated: bool = True  # SwiGLU, or GELU between two maps
+    normed_keys: bool = False  # RMSNorm over each head of queries and keys
+
+
+FAMILIES = {
+    "llama": Family(),
+    "qwen3": Family(normed_keys=True),
+    "gpt2": Family(rotary=False, rms=False, bias=True, gated=False),
+}
+
+
+@dataclass(frozen=True)
 class ModelConfig:
+    """`rms_norm_eps` is the epsilon of every norm, of whatever kind; `rope_theta` means nothing without rotation."""
+
     vocab_size: int
     hidden_size: int
     num_hidden_layers: int
@@ -23,6 +43,11 @@ class ModelConfig:
     rms_norm_eps: float
     tie_word_embeddings: bool
     initializer_range: float
+    family: str = "llama"
+
+    @property
+    def parts(self) -> Family:
+        return FAMILIES[self.family]
 
     @staticmethod
     def from_recipe(model: schema.Model, vocab_size: int) -> ModelConfig:
@@ -41,16 +66,20 @@ class ModelConfig:
 
 def count_terms(config: ModelConfig) -> dict[str, int]:
     """Parameters in closed form, by term; the sum is what an instance holds, tied heads counted once."""
-    width, head = config.hidden_size, config.head_dim
+    width, head, parts = config.hidden_size, config.head_dim, config.parts
     queries, keys = config.num_attention_heads * head, config.num_key_value_heads * head
-    layers = config.num_hidden_layers
-    return {
+    layers, inner, maps = config.num_hidden_layers, config.intermediate_size, 3 if config.parts.gated else 2
+    norm = width if parts.rms else 2 * width
+    terms = {
         "embedding": config.vocab_size * width,
+        "positions": 0 if parts.rotary else config.max_position_embeddings * width,
         "attention": layers * (2 * width * queries + 2 * width * keys),
-        "feed-forward": layers * 3 * width * config.intermediate_size,
-        "norms": layers * 2 * width + width,
+        "feed-forward": layers * maps * width * inner,
+        "biases": layers * (queries + 2 * keys + (maps - 1) * inner + 2 * width) if parts.bias else 0,
+        "norms": layers * (2 * norm + (2 * head if parts.normed_keys else 0)) + norm,
         "head": 0 if config.tie_word_embeddings else config.vocab_size * width,
     }
+    return {name: number for name, number in terms.items() if number or name == "head"}
 
 
 def count_parameters(config: ModelConfig) -> int:

@@ -1,6 +1,8 @@
-"""The Llama decoder (Touvron et al. 2023): pre-norm blocks of grouped attention with rotary positions, and SwiGLU.
+"""The decoder: pre-norm blocks of attention and feed-forward, of what its family is made of.
 
-Module and parameter names are those of `transformers`' LlamaForCausalLM below `model.`, so that weights map by name.
+Llama (Touvron et al. 2023): grouped attention, rotary positions, RMSNorm, SwiGLU. Qwen3 (Yang et al. 2025): the same
+with queries and keys normed by head. GPT-2 (Radford et al. 2019): learned positions, LayerNorm, biases, GELU.
+Names of modules and parameters are those of `transformers`' LlamaForCausalLM below `model.`, whatever the family.
 """
 
 from __future__ import annotations
@@ -28,6 +30,13 @@ class RMSNorm(nn.Module):
         return self.weight.to(x.dtype) * normed.to(x.dtype)
 
 
+def norm_of(config: ModelConfig) -> nn.Module:
+    """The family's norm over hidden_size."""
+    if config.parts.rms:
+        return RMSNorm(config.hidden_size, config.rms_norm_eps)
+    return nn.LayerNorm(config.hidden_size, config.rms_norm_eps)
+
+
 def rotary_table(config: ModelConfig, length: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
     """cos and sin of the rotary angles, fp32, each (length, head_dim / 2) (Su et al. 2021)."""
     powers = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device) / config.head_dim
@@ -42,23 +51,32 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     return torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1).to(x.dtype)
 
 
+Turn = tuple[Tensor, Tensor]  # cos and sin of each position's angles
+
+
 class Attention(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.head_dim = config.head_dim
+        self.head_dim, bias = config.head_dim, config.parts.bias
         queries, keys = config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim
-        self.q_proj = nn.Linear(config.hidden_size, queries, bias=False)
-        self.k_proj = nn.Linear(config.hidden_size, keys, bias=False)
-        self.v_proj = nn.Linear(config.hidden_size, keys, bias=False)
-        self.o_proj = nn.Linear(queries, config.hidden_size, bias=False)
+        self.q_proj = nn.Linear(config.hidden_size, queries, bias)
+        self.k_proj = nn.Linear(config.hidden_size, keys, bias)
+        self.v_proj = nn.Linear(config.hidden_size, keys, bias)
+        self.o_proj = nn.Linear(queries, config.hidden_size, bias)
+        normed = config.parts.normed_keys
+        self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if normed else None
+        self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if normed else None
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, span: Span, cache: LayerCache | None) -> Tensor:
+    def forward(self, x: Tensor, turn: Turn | None, span: Span, cache: LayerCache | None) -> Tensor:
         batch, time, _ = x.shape
         query, key, value = (
-            projection(x).view(batch, time, -1, self.head_dim).transpose(1, 2)
-            for projection in (self.q_proj, self.k_proj, self.v_proj)
+            projection(x).view(batch, time, -1, self.head_dim) for projection in (self.q_proj, self.k_proj, self.v_proj)
         )
-        query, key = rotate(query, cos, sin), rotate(key, cos, sin)
+        if self.q_norm is not None and self.k_norm is not None:
+            query, key = self.q_norm(query), self.k_norm(key)
+        query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+        if turn is not None:
+            query, key = rotate(query, *turn), rotate(key, *turn)
         if cache is not None:
             key, value = cache.extend(key, value)
         out = attend(query, key, value, span)
@@ -78,16 +96,28 @@ class FeedForward(nn.Module):
         return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
 
 
+class PlainFeedForward(nn.Module):
+    """down(gelu(up(x))), GELU by its tanh approximation (Hendrycks & Gimpel 2016), as GPT-2 has it."""
+
+    def __init__(self, config: ModelConfig):
+        super().__init__()
+        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, config.parts.bias)
+        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, config.parts.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down_proj(F.gelu(self.up_proj(x), approximate="tanh"))
+
+
 class Block(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.input_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.input_layernorm = norm_of(config)
         self.self_attn = Attention(config)
-        self.post_attention_layernorm = RMSNorm(config.hidden_size, config.rms_norm_eps)
-        self.mlp = FeedForward(config)
+        self.post_attention_layernorm = norm_of(config)
+        self.mlp = FeedForward(config) if config.parts.gated else PlainFeedForward(config)
 
-    def forward(self, x: Tensor, cos: Tensor, sin: Tensor, span: Span, cache: LayerCache | None) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), cos, sin, span, cache)
+    def forward(self, x: Tensor, turn: Turn | None, span: Span, cache: LayerCache | None) -> Tensor:
+        x = x + self.self_attn(self.input_layernorm(x), turn, span, cache)
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
@@ -104,8 +134,10 @@ class Decoder(nn.Module):
         super().__init__()
         self.config = config
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
+        places = (config.max_position_embeddings, config.hidden_size)
+        self.embed_positions = None if config.parts.rotary else nn.Embedding(*places)
         self.layers = nn.ModuleList(Block(config) for _ in range(config.num_hidden_layers))
-        self.norm = RMSNorm(config.hidden_size, config.rms_norm_eps)
+        self.norm = norm_of(config)
         self.lm_head = (
             None if config.tie_word_embeddings else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         )
@@ -114,15 +146,18 @@ class Decoder(nn.Module):
         self.register_buffer("sin", sin, persistent=False)
 
     def initialise(self, seed: int) -> None:
-        """Normal(0, initializer_range) for every matrix, ones for norms; the same on every machine for a seed."""
+        """Normal(0, initializer_range) for every matrix, ones for norms, zeros for biases; with biases (GPT-2) what is
+        added to the stream is drawn narrower, by the root of twice the layers. The same on every machine for a seed."""
         generator = torch.Generator().manual_seed(seed)
+        narrow = (2 * self.config.num_hidden_layers) ** -0.5 if self.config.parts.bias else 1.0
         with torch.no_grad():
-            for parameter in self.parameters():
+            for name, parameter in self.named_parameters():
                 if parameter.dim() >= 2:
-                    drawn = torch.empty(parameter.shape).normal_(0, self.config.initializer_range, generator=generator)
-                    parameter.copy_(drawn)
+                    added = name.endswith(("o_proj.weight", "down_proj.weight"))
+                    spread = self.config.initializer_range * (narrow if added else 1.0)
+                    parameter.copy_(torch.empty(parameter.shape).normal_(0, spread, generator=generator))
                 else:
-                    parameter.fill_(1.0)
+                    parameter.fill_(0.0 if name.endswith(".bias") else 1.0)
 
     @property
     def head(self) -> Tensor:
@@ -137,11 +172,14 @@ class Decoder(nn.Module):
         if positions is None:
             start = cache.length if cache is not None else 0
             positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)[None]
-        cos, sin = self.cos[positions][:, None], self.sin[positions][:, None]
         span = span or Span()
-        x = self.embed_tokens(tokens)
+        x, turn = self.embed_tokens(tokens), None
+        if self.embed_positions is not None:
+            x = x + self.embed_positions(positions)
+        else:
+            turn = (self.cos[positions][:, None], self.sin[positions][:, None])
         for number, layer in enumerate(self.layers):
-            x = layer(x, cos, sin, span, cache.layers[number] if cache is not None else None)
+            x = layer(x, turn, span, cache.layers[number] if cache is not None else None)
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:

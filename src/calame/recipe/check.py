@@ -32,7 +32,20 @@ def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
         )
     elif (head_dim := model.head_dim or (size // heads if heads else min(64, size))) % 2:
         yield Problem(where("model", "head_dim"), f"{head_dim} is odd", "an even number: rotary positions turn pairs")
-    if heads and kv_heads and heads % kv_heads:
+    if model.family == "gpt2":
+        if kv_heads and kv_heads != heads:
+            yield Problem(
+                where("model", "num_key_value_heads"),
+                f"{kv_heads}, but gpt2 does not group its heads",
+                "left out",
+            )
+        if model.head_dim and heads and model.head_dim * heads != size:
+            yield Problem(
+                where("model", "head_dim"),
+                f"{heads} heads of {model.head_dim} are not gpt2's hidden_size {size}",
+                "left out",
+            )
+    elif heads and kv_heads and heads % kv_heads:
         yield Problem(
             where("model", "num_key_value_heads"),
             f"num_attention_heads {heads} is not a multiple of {kv_heads}",

@@ -43,7 +43,12 @@ def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
         reason = f"hidden_size {model.hidden_size} / heads of {size}"
         model = _settle(model, "model", notes, {"num_attention_heads": (max(1, model.hidden_size // size), reason)})
     heads = model.num_attention_heads or 1
-    wide = -(-model.hidden_size * 8 // 3 // 64) * 64
+    wide = (
+        -(-model.hidden_size * 8 // 3 // 64) * 64,
+        "8/3 of hidden_size, rounded up to a multiple of 64 (Shazeer 2020)",
+    )
+    if model.family == "gpt2":
+        wide = (4 * model.hidden_size, "4 x hidden_size (Radford et al. 2019)")
     return _settle(
         model,
         "model",
@@ -51,7 +56,7 @@ def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
         {
             "num_key_value_heads": (heads, "as many as attention heads (no grouping)"),
             "head_dim": (model.hidden_size // heads, "hidden_size / num_attention_heads"),
-            "intermediate_size": (wide, "8/3 of hidden_size, rounded up to a multiple of 64 (Shazeer 2020)"),
+            "intermediate_size": wide,
             "max_position_embeddings": (context, "pretrain.context"),
         },
     )

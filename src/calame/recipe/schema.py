@@ -92,18 +92,20 @@ class Tokenizer(Section):
 
 
 class Model(Section):
-    """The decoder; fields carry the names that Llama has on the Hugging Face hub."""
+    """The decoder; fields carry the names that Llama has on the Hugging Face hub, whatever the family."""
 
-    family: Literal["llama"] = "llama"
+    family: Literal["llama", "qwen3", "gpt2"] = "llama"
     hidden_size: Positive
     num_hidden_layers: Positive
     num_attention_heads: Positive | None = Field(default=None, description="derived: heads of 64")
     num_key_value_heads: Positive | None = Field(default=None, description="derived: as many as attention heads")
     head_dim: Positive | None = Field(default=None, description="derived: hidden_size / num_attention_heads")
-    intermediate_size: Positive | None = Field(default=None, description="derived: 8/3 of hidden_size, multiple of 64")
+    intermediate_size: Positive | None = Field(
+        default=None, description="derived: 8/3 of hidden_size, multiple of 64; gpt2: 4 x"
+    )
     max_position_embeddings: Positive | None = Field(default=None, description="derived: pretrain.context")
     rope_theta: Annotated[float, Field(gt=0)] = 10_000.0
-    rms_norm_eps: Annotated[float, Field(gt=0)] = 1e-5
+    rms_norm_eps: Annotated[float, Field(gt=0)] = Field(default=1e-5, description="of every norm, LayerNorm's too")
     tie_word_embeddings: bool = True
     initializer_range: Annotated[float, Field(gt=0)] = 0.02
     init: str | None = Field(default=None, description="a Hugging Face folder whose weights to start from")

@@ -100,7 +100,7 @@ def write_model(loaded: Loaded, folder: Path, dtype: str) -> dict[str, torch.Ten
     write_json(folder / "generation_config.json", {**ids, "do_sample": False, "max_new_tokens": 256})
     wanted = getattr(torch, dtype)
     tensors = {name: t.detach().cpu().to(wanted).contiguous() for name, t in loaded.model.state_dict().items()}
-    save_file(to_weights(tensors), folder / "model.safetensors", {"format": "pt"})
+    save_file(to_weights(tensors, loaded.model.config), folder / "model.safetensors", {"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)  # written for its owner alone, unlike the files beside it
     return tensors
 
