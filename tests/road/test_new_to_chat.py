@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,11 @@ def generated() -> Iterator[str]:
 
 
 def real() -> Iterator[str]:
+    """The first documents of French public offices: one to a file."""
     path = Path(os.environ["CALAME_DATA"]) / "corpus/fr-public-sector.jsonl.zst"
     with path.open("rb") as file:
-        for line in io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), encoding="utf-8"):
-            yield json.loads(line)["text"]
+        lines = io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(file), encoding="utf-8")
+        yield from (json.loads(line)["text"] for line in islice(lines, FILES))
 
 
 def write(texts: Iterator[str], folder: Path) -> None:
