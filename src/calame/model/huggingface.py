@@ -33,7 +33,7 @@ SHARED = (
     "initializer_range",
 )
 REQUIRED = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "intermediate_size")
-DEFAULTS = {  # what a configuration means when a key is left out
+DEFAULTS: dict[str, dict[str, Any]] = {  # what a configuration means when a key is left out
     "llama": {
         "tie_word_embeddings": False,
         "rms_norm_eps": 1e-6,
@@ -122,7 +122,7 @@ def from_config(values: Mapping[str, Any], where: str) -> ModelConfig:
     if problems:
         raise UserError(problems)
     heads = values["num_attention_heads"]
-    known = {name: values.get(name, DEFAULTS[family].get(name)) for name in SHARED}
+    known: dict[str, Any] = {name: values.get(name, DEFAULTS[family].get(name)) for name in SHARED}
     known["num_key_value_heads"] = known["num_key_value_heads"] or heads
     known["head_dim"] = known["head_dim"] or values["hidden_size"] // heads
     theta = rope.get("rope_theta", values.get("rope_theta", 10_000.0))
