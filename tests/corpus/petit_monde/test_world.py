@@ -64,8 +64,8 @@ def test_towns_run_out_with_a_message() -> None:
 
 
 def test_population_follows_the_share() -> None:
-    assert world.population(33_334) == world.population(800_000) == 36
-    assert world.population(10_000_000) == 450
+    assert world.population(33_334) == world.population(800_000) == 30
+    assert world.population(10_000_000) == 372
     assert all(world.population(share) % world.FAMILY == 0 for share in (10**5, 10**6, 10**7, 10**8))
 
 

@@ -165,7 +165,7 @@ class World:
 
 def population(share: int) -> int:
     """People for this many bytes of prose in one language: the telling of each fact stays about as frequent."""
-    return FAMILY * max(6, share // 133_000)
+    return FAMILY * max(5, share // 160_000)
 
 
 def draw(seed: int, people: int) -> World:
