@@ -46,9 +46,8 @@ def test_files_that_the_documents_link_to_are_there() -> None:
 
 @pytest.mark.slow
 def test_the_demo_recalls_what_stands_in_the_prose_as_a_user_would_run_it(tmp_path: Path) -> None:
-    """In a world that no other run has seen. The demo itself asks for 90 %; worlds differ, and a test must not fail by
-    an unlucky one, so here it is 80 %: the program exits with 1 below, or if an answer does not stop."""
-    command = [sys.executable, "-m", "calame", "run", "petit-monde", "seed=31415", "evaluation.require={recall: 0.8}"]
+    """In a world of its own: the program itself exits with 1 below its bar, or if an answer does not stop."""
+    command = [sys.executable, "-m", "calame", "run", "petit-monde", "seed=31415"]
     done = subprocess.run(command, cwd=tmp_path, env=environment(), capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     print(done.stdout[-1500:])
