@@ -8,6 +8,7 @@ import pytest
 
 from calame.corpus import petit_monde
 from calame.corpus.document import Document
+from calame.corpus.hub import hub_rows
 from calame.corpus.read import Reject, SourceReader
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Source
@@ -213,3 +214,12 @@ def test_a_limit_counts_documents_and_not_rejects(rows):
 def test_places_are_told_from_each_other(rows):
     path = rows({"text": "un"}, {"text": "deux"})
     assert [document.group for document in documents(path)] == ["a.jsonl:1", "a.jsonl:2"]
+
+
+def test_the_real_library_streams_a_data_set_that_lies_here(tmp_path):
+    write_lines(tmp_path / "train.jsonl", [{"text": text, "n": n} for n, text in enumerate(("un", "deux", "trois"))])
+    source = Source.model_validate({"from": f"hub:{tmp_path}", "language": "fr"})
+    rows = list(hub_rows(str(tmp_path), source, "corpus.sources.a"))
+    assert [row.values for row in rows] == [{"text": "un", "n": 0}, {"text": "deux", "n": 1}, {"text": "trois", "n": 2}]
+    with pytest.raises(UserError, match="could not be opened"):
+        list(hub_rows(str(tmp_path / "nowhere"), source, "corpus.sources.a"))
