@@ -201,8 +201,8 @@ FACTS: dict[str, tuple[str, ...]] = {
     "trade.clause": ("a {trade} by trade", "who is a {trade}", "a {trade} for many years"),
     "animal": (
         "{S} keeps a {animal} as a pet.",
-        "{N}'s pet is a {animal}.",
         "{N} shares {his} house with a {animal}.",
+        "{N}'s pet is a {animal}.",
         "With {N} lives a {animal}, which {habit}.",
         "{N} has adopted a {animal}.",
         "{N} took in a {animal}, which {habit}.",
