@@ -159,6 +159,19 @@ class Pretrain(Section):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     clip: Annotated[float, Field(gt=0)] = Field(default=1.0, description="greatest norm of the whole gradient")
+    dropout: Annotated[Share, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="share of what each branch adds that is left out at random, while training"
+    )
+    dropout_twice: bool = Field(
+        default=False, description="as Klovis-144M: once more on each branch, and on the weights of attention"
+    )
+    layer_drop: Annotated[Share, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="share of the layers that is left out at random, while training"
+    )
+    label_smoothing: Annotated[Share, Field(ge=0, lt=1)] = Field(
+        default=0.0,
+        description="share of a target's probability dealt to all entries, in training; never in validation",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="auto: bf16 compute on a GPU, else fp32"
     )
@@ -216,6 +229,9 @@ class Execution(Section):
         default=None, description="tokens that pass through at once; derived from the device"
     )
     compile: Literal["auto", "on", "off"] = Field(default="auto", description="torch.compile; auto: on a GPU")
+    kernels: Literal["auto", "plain"] = Field(
+        default="auto", description="plain: the slow twin of every fast path, to compare with; the same function"
+    )
     threads: Positive | None = Field(default=None, description="CPU threads; derived: all")
     log_every: Positive = Field(default=10, description="steps")
     validate_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")

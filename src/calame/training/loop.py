@@ -127,7 +127,7 @@ class Trainer:
         self.optimizer.set_rate(self.rate())
         total = torch.zeros((), device=self.device.torch)
         for part in _micro_batches(rows, self.plan.micro_batch // self.data.context):
-            loss = self.loss(part).sum() / max(targets, 1)
+            loss = self.loss.total(part) / max(targets, 1)
             loss.backward()
             total += loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
