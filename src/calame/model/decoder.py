@@ -88,10 +88,13 @@ class Noise:
 QUIET = Noise()
 
 
-def joined(*maps: nn.Linear) -> Tensor:
-    """The weights of several maps of one input as one matrix, each filled up with rows of zeros to a MULTIPLE: one
+def joined(*maps: nn.Linear) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of several maps of one input as one map, each filled up with zeros to a MULTIPLE of rows: one
     large product instead of several small ones."""
-    return torch.cat([F.pad(map_.weight, (0, 0, 0, -map_.out_features % MULTIPLE)) for map_ in maps])
+    rooms = [-map_.out_features % MULTIPLE for map_ in maps]
+    weight = torch.cat([F.pad(map_.weight, (0, 0, 0, room)) for map_, room in zip(maps, rooms, strict=True)])
+    biases = [F.pad(map_.bias, (0, room)) for map_, room in zip(maps, rooms, strict=True) if map_.bias is not None]
+    return weight, torch.cat(biases) if biases else None
 
 
 class Attention(nn.Module):
@@ -125,10 +128,10 @@ class Attention(nn.Module):
 
     def _project(self, x: Tensor) -> list[Tensor]:
         maps = [self.q_proj, self.k_proj, self.v_proj]
-        if not self.join or self.q_proj.bias is not None:
+        if not self.join:
             return [map_(x) for map_ in maps]
         widths = [map_.out_features for map_ in maps]
-        parts = F.linear(x, joined(*maps)).split([width + -width % MULTIPLE for width in widths], dim=-1)
+        parts = F.linear(x, *joined(*maps)).split([width + -width % MULTIPLE for width in widths], dim=-1)
         return [part[..., :width] for part, width in zip(parts, widths, strict=True)]
 
 
@@ -145,7 +148,7 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.join:
             return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
-        gate, up = F.linear(x, joined(self.gate_proj, self.up_proj)).chunk(2, dim=-1)
+        gate, up = F.linear(x, *joined(self.gate_proj, self.up_proj)).chunk(2, dim=-1)
         down = F.pad(self.down_proj.weight, (0, -self.down_proj.in_features % MULTIPLE))
         return F.linear(F.silu(gate) * up, down)  # where a row is padding, silu(0) * 0 meets a column of zeros
 
