@@ -4,7 +4,7 @@ Every measurement is a process of its own, ours and the peer's in turn; a row of
 with its spread. Both read the same rows of real shards (those of --shards, else ones of random tokens whose
 frequencies fall as words' do), and do forward, loss, backward, clipping at 1.0 and fused AdamW on fp32 weights with
 bf16 compute. Ours runs through the product's own loop. The peer takes scaled-dot-product attention and the fastest of
-the compile settings in SETTINGS, each tried once and listed. No document mask on either side but in the rows that say so.
+the compile settings in SETTINGS, each tried once and listed. No document mask on either side, but where a row says so.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Shape:
 
 
 def llama(entries: int, width: int, layers: int, heads: int, groups: int, inner: int, context: int, **rest: Any):
-    return ModelConfig(
-        entries, width, layers, heads, groups, width // heads, inner, context, 1e4, 1e-5, **{"tie_word_embeddings": True}
-        | {"initializer_range": 0.02} | rest,
-    )  # fmt: skip
+    """A model of these sizes; `rest` is what is not Llama's usual."""
+    usual = {"tie_word_embeddings": True, "initializer_range": 0.02}
+    sizes = (entries, width, layers, heads, groups, width // heads, inner, context)
+    return ModelConfig(*sizes, 1e4, 1e-5, **{**usual, **rest})
 
 
 SHAPES = {

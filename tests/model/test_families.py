@@ -189,7 +189,8 @@ def test_the_closed_form_is_what_an_instance_holds(data: st.DataObject) -> None:
         ("gpt2", {"n_layer": None}, "num_hidden_layers"),
         ("qwen3", {"attention_bias": True}, "attention_bias"),
         ("qwen3", {"use_sliding_window": True}, "use_sliding_window"),
-        ("qwen3", {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "'yarn'"),
+        ("qwen3", {"rope_parameters": {"rope_type": "longrope", "factor": 2.0}}, "'longrope'"),
+        ("qwen3", {"rope_parameters": {"rope_type": "yarn", "factor": 2.0}}, "original_max_position_embeddings"),
     ),
 )
 def test_what_a_family_of_ours_does_not_do_is_refused(family: str, change: dict[str, Any], message: str) -> None:

@@ -29,7 +29,9 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """`rms_norm_eps` is the epsilon of every norm, of whatever kind; `rope_theta` means nothing without rotation."""
+    """`rms_norm_eps` is the epsilon of every norm, of whatever kind; `rope_...` mean nothing without rotation.
+
+    rope_scaling: none, linear or yarn, by `rope_factor`; rope_original: the context that yarn stretches, tokens."""
 
     vocab_size: int
     hidden_size: int
@@ -44,6 +46,9 @@ class ModelConfig:
     tie_word_embeddings: bool
     initializer_range: float
     family: str = "llama"
+    rope_scaling: str = "none"
+    rope_factor: float = 1.0
+    rope_original: int = 0
 
     @property
     def parts(self) -> Family:

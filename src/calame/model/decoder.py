@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from calame.model.attention import Span, attend
 from calame.model.cache import Cache, LayerCache
 from calame.model.config import ModelConfig
+from calame.model.rotary import rotary_table, rotate
 
 
 class RMSNorm(nn.Module):
@@ -37,23 +38,6 @@ def norm_of(config: ModelConfig) -> nn.Module:
     if config.parts.rms:
         return RMSNorm(config.hidden_size, config.rms_norm_eps)
     return nn.LayerNorm(config.hidden_size, config.rms_norm_eps)
-
-
-def rotary_table(config: ModelConfig, length: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """cos and sin of the rotary angles, fp32: (length, 1, head_dim / 2), and (length, 2, head_dim / 2) with the signs
-    that `rotate` needs (Su et al. 2021)."""
-    powers = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device) / config.head_dim
-    angles = torch.outer(torch.arange(length, dtype=torch.float32, device=device), config.rope_theta**-powers)
-    return angles.cos()[:, None], torch.stack([-angles.sin(), angles.sin()], dim=1)
-
-
-def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
-    """Turn the pairs (x[i], x[i + head_dim/2]) by their angle. x: (batch, heads, time, head_dim); cos, sin:
-    (batch or 1, 1, time, 1 or 2, head_dim / 2).
-
-    The halves change places by a flip and not by a concatenation, which no compiler fuses in the backward pass."""
-    halves = x.float().unflatten(-1, (2, -1))
-    return (halves * cos + halves.flip(-2) * sin).flatten(-2).to(x.dtype)
 
 
 Turn = tuple[Tensor, Tensor]  # cos and sin of each position's angles

@@ -74,6 +74,18 @@ OFF = {  # what we do not do, by family: allowed values, where a key is there at
 }
 
 
+ROPES = ("default", "linear", "yarn")
+ROPE_OFF = {
+    "attention_factor",
+    "beta_fast",
+    "beta_slow",
+    "mscale",
+    "mscale_all_dim",
+    "truncate",
+    "partial_rotary_factor",
+}
+
+
 def to_config(config: ModelConfig, dtype: str, ids: Mapping[str, Any]) -> dict[str, Any]:
     """config.json as both majors of `transformers` read it: 4.x wants `rope_theta` and `torch_dtype` on top, 5.x writes
     `rope_parameters` and `dtype`. ids: bos_token_id, eos_token_id, pad_token_id."""
@@ -89,7 +101,7 @@ def to_config(config: ModelConfig, dtype: str, ids: Mapping[str, Any]) -> dict[s
             **({"mlp_bias": False} if config.family == "llama" else {"use_sliding_window": False}),
             "attention_dropout": 0.0,
             "rope_theta": config.rope_theta,
-            "rope_parameters": {"rope_theta": config.rope_theta, "rope_type": "default"},
+            **_rope(config),
         }
     return {
         "architectures": [CLASSES[config.family]],
@@ -103,6 +115,16 @@ def to_config(config: ModelConfig, dtype: str, ids: Mapping[str, Any]) -> dict[s
     }
 
 
+def _rope(config: ModelConfig) -> dict[str, Any]:
+    """What both majors read of rotary positions: 5.x `rope_parameters`, 4.x `rope_scaling` where they are stretched."""
+    if config.rope_scaling == "none":
+        return {"rope_parameters": {"rope_theta": config.rope_theta, "rope_type": "default"}}
+    scaling: dict[str, Any] = {"rope_type": config.rope_scaling, "factor": config.rope_factor}
+    if config.rope_scaling == "yarn":
+        scaling["original_max_position_embeddings"] = config.rope_original
+    return {"rope_parameters": {"rope_theta": config.rope_theta, **scaling}, "rope_scaling": scaling}
+
+
 def from_config(values: Mapping[str, Any], where: str) -> ModelConfig:
     """Our configuration of a config.json. Raises `UserError` for what our families do not do."""
     family = values.get("model_type")
@@ -113,8 +135,13 @@ def from_config(values: Mapping[str, Any], where: str) -> ModelConfig:
         values = {**values, **theirs, "intermediate_size": values.get("n_inner") or 4 * values.get("n_embd", 0)}
     rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
     problems = []
-    if (kind := rope.get("rope_type", rope.get("type", "default"))) != "default":
-        problems.append(Problem(where, f"rotary positions of kind {kind!r}", "default"))
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if kind not in ROPES:
+        problems.append(Problem(where, f"rotary positions of kind {kind!r}", ", ".join(ROPES)))
+    needed = {"linear": ("factor",), "yarn": ("factor", "original_max_position_embeddings")}.get(kind, ())
+    problems += [Problem(where, f"{kind} positions without {key}", "a number") for key in needed if not rope.get(key)]
+    for key in ROPE_OFF & rope.keys():
+        problems.append(Problem(where, f"{kind} positions with {key}", "the usual ones, without it"))
     for key, allowed in OFF[family].items():
         if values.get(key, allowed[0]) not in allowed:
             problems.append(Problem(where, f"{key} is {values[key]!r}", " or ".join(map(repr, allowed))))
@@ -126,7 +153,11 @@ def from_config(values: Mapping[str, Any], where: str) -> ModelConfig:
     known["num_key_value_heads"] = known["num_key_value_heads"] or heads
     known["head_dim"] = known["head_dim"] or values["hidden_size"] // heads
     theta = rope.get("rope_theta", values.get("rope_theta", 10_000.0))
-    return ModelConfig(rope_theta=float(theta), family=family, **known)
+    stretch: dict[str, Any] = {}
+    if kind != "default":
+        original = rope.get("original_max_position_embeddings", 0)
+        stretch = {"rope_scaling": kind, "rope_factor": float(rope["factor"]), "rope_original": original}
+    return ModelConfig(rope_theta=float(theta), family=family, **known, **stretch)
 
 
 def to_weights(state: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:

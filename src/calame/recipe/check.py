@@ -32,7 +32,13 @@ def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
         )
     elif (head_dim := model.head_dim or (size // heads if heads else min(64, size))) % 2:
         yield Problem(where("model", "head_dim"), f"{head_dim} is odd", "an even number: rotary positions turn pairs")
+    if model.family != "gpt2" and known("model", "rope_scaling"):
+        yield from _stretched(model, where)
     if model.family == "gpt2":
+        if model.rope_scaling != "none":
+            yield Problem(
+                where("model", "rope_scaling"), "gpt2 has learned positions, which cannot be stretched", "none"
+            )
         if kv_heads and kv_heads != heads:
             yield Problem(
                 where("model", "num_key_value_heads"),
@@ -50,6 +56,23 @@ def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
             where("model", "num_key_value_heads"),
             f"num_attention_heads {heads} is not a multiple of {kv_heads}",
             ", ".join(str(n) for n in range(1, heads + 1) if heads % n == 0),
+        )
+
+
+def _stretched(model: Model, where: Where) -> Iterator[Problem]:
+    """Positions that are stretched need to be told how; others must not be."""
+    kind = model.rope_scaling
+    if kind != "none" and model.rope_factor == 1:
+        yield Problem(where("model", "rope_factor"), f"1, with rope_scaling {kind}", "more than 1, e.g. 2")
+    if kind == "none" and model.rope_factor != 1:
+        yield Problem(
+            where("model", "rope_factor"), f"{model.rope_factor:g}, but rope_scaling is none", "1, or linear or yarn"
+        )
+    if kind == "yarn" and not model.rope_original:
+        yield Problem(
+            where("model", "rope_original"),
+            "missing, with rope_scaling yarn",
+            "the context that was trained, in tokens",
         )
 
 

@@ -105,6 +105,11 @@ class Model(Section):
     )
     max_position_embeddings: Positive | None = Field(default=None, description="derived: pretrain.context")
     rope_theta: Annotated[float, Field(gt=0)] = 10_000.0
+    rope_scaling: Literal["none", "linear", "yarn"] = Field(
+        default="none", description="stretches positions over a longer context than `init` was trained with"
+    )
+    rope_factor: Annotated[float, Field(ge=1)] = Field(default=1.0, description="by how much")
+    rope_original: Annotated[int, Field(ge=0)] = Field(default=0, description="tokens of the context that is stretched")
     rms_norm_eps: Annotated[float, Field(gt=0)] = Field(default=1e-5, description="of every norm, LayerNorm's too")
     tie_word_embeddings: bool = True
     initializer_range: Annotated[float, Field(gt=0)] = 0.02

@@ -25,6 +25,8 @@ from calame.training.batch import LossFunction, choose_attention
 from calame.training.loop import Observer, Progress
 from calame.training.validate import Slice, validate
 
+FREE = ("vocab_size", "initializer_range")  # may differ from those of the folder that a model starts from
+STRETCHED = ("max_position_embeddings", "rope_theta", "rope_scaling", "rope_factor", "rope_original")
 MICRO_BATCH = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}  # tokens; what a device of the kind digests well
 
 
@@ -87,8 +89,7 @@ def initial_weights(folder: str, config: ModelConfig, tokenizer: Tokenizer) -> d
     problems = [
         Problem(f"model.{name}", f"{ours!r}, but {folder} has {value!r}", repr(value))
         for name, value in theirs.to_json().items()
-        if name not in ("vocab_size", "initializer_range", "max_position_embeddings")
-        and (ours := getattr(config, name)) != value
+        if name not in (*FREE, *(STRETCHED if config.parts.rotary else ())) and (ours := getattr(config, name)) != value
     ]
     if config.vocab_size > theirs.vocab_size + appended:
         problems.append(
@@ -101,6 +102,10 @@ def initial_weights(folder: str, config: ModelConfig, tokenizer: Tokenizer) -> d
         )
     if problems:
         raise UserError(problems)
+    changed = [name for name in STRETCHED if config.parts.rotary and getattr(config, name) != getattr(theirs, name)]
+    if changed:
+        told = ", ".join(f"{name} {getattr(theirs, name)} -> {getattr(config, name)}" for name in changed)
+        say(f"  positions are turned otherwise than in {folder}: {told}")
     for name in ("embed_tokens.weight", "lm_head.weight"):
         if name in weights:
             weights[name] = _fit_rows(weights[name].float(), config.vocab_size)
