@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 
 from calame.recipe.errors import Problem
 from calame.recipe.schema import Conversations, Model, Recipe, Source
+from calame.recipe.timeline import last_of, values_of
 from calame.recipe.units import say_count
 
 BUILTIN = "builtin:petit-monde"
@@ -69,32 +71,76 @@ def _batches(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         # What sft leaves out comes from pretrain, so both must be known.
         if part is None or not all(known(n, key) for n in ("pretrain", name) for key in ("batch", "context")):
             continue
-        if part.batch % part.context:
-            near = max(1, round(part.batch / part.context)) * part.context
-            yield Problem(
-                where(name, "batch"),
-                f"{part.batch} tokens do not divide into rows of {part.context}",
-                f"a multiple of {name}.context",
-                f"e.g. {name}.batch={near}",
-            )
-        if known("model", "max_position_embeddings") and part.context > (positions or part.context):
+        context = last_of(part.context)
+        for batch in values_of(part.batch):
+            if batch % context:
+                near = max(1, round(batch / context)) * context
+                yield Problem(
+                    where(name, "batch"),
+                    f"{batch} tokens do not divide into rows of {context}",
+                    f"a multiple of {name}.context"
+                    + (", of its last step" if len(values_of(part.context)) > 1 else ""),
+                    f"e.g. {name}.batch={near}",
+                )
+        if known("model", "max_position_embeddings") and context > (positions or context):
             yield Problem(
                 where(name, "context"),
-                f"{part.context} is more than the model's positions",
+                f"{context} is more than the model's positions",
                 f"at most {positions}",
-                f"set model.max_position_embeddings={part.context}",
+                f"set model.max_position_embeddings={context}",
             )
+
+
+def _contexts(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    """Steps of the context: so that the windows of the text, and with them its order, are the same for all."""
+    contexts, key = values_of(recipe.pretrain.context), where("pretrain", "context")
+    if not known("pretrain", "context") or len(contexts) == 1:
+        return
+    wrong = [value for value, after in pairwise(contexts) if after % value]
+    if wrong:
+        yield Problem(
+            key,
+            f"steps {', '.join(map(str, contexts))}: {wrong[0]} does not divide what comes after it",
+            "contexts that grow, each a multiple of the one before",
+            "e.g. {0: 256, 1B: 512}",
+        )
+    if known("pretrain", "documents") and recipe.pretrain.documents == "chunks":
+        yield Problem(
+            key,
+            "steps do not go with pretrain.documents=chunks: how often a text was read depends on the rows it fills",
+            "one number",
+            "pretrain.documents=masked",
+        )
+
+
+def _schedule(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    """Keys of the decay belong to wsd, whose decay comes after the warm-up."""
+    schedules = {"pretrain": recipe.pretrain.schedule} | ({"sft": recipe.sft.schedule} if recipe.sft else {})
+    for name, schedule in schedules.items():
+        path = (name, "schedule")
+        if not all(known(*path, key) for key in ("kind", "decay", "shape", "horizon", "warmup")):
+            continue
+        for key in ("decay", "shape"):
+            if schedule.kind != "wsd" and getattr(schedule, key) is not None:
+                found = f"{getattr(schedule, key)}, but the schedule is {schedule.kind}"
+                yield Problem(where(*path, key), found, "only with kind wsd", f"{name}.schedule.kind=wsd")
+        end = schedule.horizon or (recipe.pretrain.tokens if name == "pretrain" and known(name, "tokens") else None)
+        room = end - (schedule.warmup or 0) if end else None
+        if schedule.kind == "wsd" and schedule.decay and room is not None and schedule.decay > room:
+            found = f"{say_count(schedule.decay)} tokens do not fit between warm-up and horizon"
+            yield Problem(where(*path, "decay"), found, f"at most {max(room, 0)}")
 
 
 def _length(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     pretrain = recipe.pretrain
     if not known("pretrain", "tokens"):
         return
-    if known("pretrain", "batch") and pretrain.tokens < pretrain.batch:
+    first = values_of(pretrain.batch)[0]
+    if known("pretrain", "batch") and pretrain.tokens < first:
         yield Problem(
             where("pretrain", "tokens"),
             f"{pretrain.tokens} is less than one batch",
-            f"at least pretrain.batch, {pretrain.batch}",
+            f"at least pretrain.batch, {first}",
         )
     warmup = pretrain.schedule.warmup or 0
     if warmup > pretrain.tokens:
@@ -234,4 +280,16 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
 
 
-CHECKS = (_batches, _length, _weights, _languages, _sources, _conversations, _worlds, _questions, _metric)
+CHECKS = (
+    _batches,
+    _contexts,
+    _length,
+    _schedule,
+    _weights,
+    _languages,
+    _sources,
+    _conversations,
+    _worlds,
+    _questions,
+    _metric,
+)

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from calame.recipe.units import Bytes, Share, Tokens, Vocabulary
+from calame.recipe.timeline import Timeline
+from calame.recipe.units import Bytes, Share, TimedCount, TimedTokens, Tokens, Vocabulary
 
 NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|best:.+)$"
 PATTERNS = {  # in words, for messages
@@ -124,17 +125,23 @@ class Optimizer(Section):
 
 
 class Schedule(Section):
-    """Linear warm-up to the learning rate, then a half cosine down to `final` of it at `horizon`, then flat."""
+    """Linear warm-up to the learning rate, then by kind down to `final` of it at `horizon`, then flat."""
 
-    kind: Literal["cosine"] = "cosine"
+    kind: Literal["cosine", "linear", "constant", "wsd"] = Field(
+        default="cosine", description="wsd: flat, then down over the last `decay` tokens (warm-up, stable, decay)"
+    )
     warmup: Annotated[Tokens, Field(ge=0)] | None = Field(
         default=None, description="tokens; derived: 2 % of the length at the first start"
     )
     final: Annotated[Share, Field(ge=0, le=1)] = Field(
-        default=0.1, description="share of the learning rate at the horizon"
+        default=0.1, description="share of the learning rate at the horizon; constant never falls"
     )
     horizon: PositiveTokens | None = Field(
         default=None, description="tokens; derived: the length when the run first starts"
+    )
+    decay: PositiveTokens | None = Field(default=None, description="wsd: tokens; derived: a fifth of the horizon")
+    shape: Literal["linear", "cosine", "1-sqrt"] | None = Field(
+        default=None, description="wsd: of the decay; derived: linear"
     )
 
 
@@ -149,11 +156,12 @@ class Mixture(Section):
 
 class Pretrain(Section):
     tokens: PositiveTokens = Field(description="length of the run; asking for more continues it")
-    batch: PositiveTokens = Field(description="tokens of one optimizer step")
-    context: Positive = Field(description="tokens of one row")
-    documents: Literal["masked", "stream"] = Field(
+    batch: TimedTokens = Field(description="tokens of one optimizer step, or by token position: {0: 32768, 1B: 65536}")
+    context: TimedCount = Field(description="tokens of one row, or by token position: {0: 256, 1B: 512}")
+    documents: Literal["masked", "stream", "chunks"] = Field(
         default="masked",
-        description="masked: attention and positions stop at a document's edge; stream: they run across",
+        description="masked: attention and positions stop at a document's edge; stream: they run across; "
+        "chunks: rows of one document each, filled up with padding that counts as tokens read",
     )
     mixture: Mixture = Mixture()
     optimizer: Optimizer = Optimizer()
@@ -162,6 +170,10 @@ class Pretrain(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="auto: bf16 compute on a GPU, else fp32"
     )
+
+    @property
+    def timeline(self) -> Timeline:
+        return Timeline(self.batch, self.context)
 
 
 class Conversations(Section):
@@ -226,6 +238,14 @@ class Execution(Section):
     keep: Positive = Field(default=3, description="newest checkpoints that are kept")
 
 
+class Published(Section):
+    """What the original says of itself, for `calame plan` to compare with; it changes nothing and enters no
+    fingerprint."""
+
+    parameters: Positive | None = Field(default=None, description="the published count, to compare with")
+    note: str = Field(default="", description="how it was counted, as far as it is known")
+
+
 class Recipe(Section):
     name: Name
     description: str = ""
@@ -241,4 +261,5 @@ class Recipe(Section):
     sft: Sft | None = None
     evaluation: Evaluation = Evaluation()
     release: Release = Release()
+    published: Published | None = None
     execution: Execution = Execution()
