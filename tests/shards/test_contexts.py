@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,7 +39,7 @@ def test_the_text_and_its_order_are_those_of_the_last_context_alone() -> None:
 def parts(end: int) -> list[tuple[int, int]]:
     """(position, tokens) of each step before `end`."""
     edges = [STEPS.position(step) for step in range(STEPS.steps(end) + 1)]
-    return [(begin, after - begin) for begin, after in zip(edges, edges[1:], strict=False)]
+    return [(begin, after - begin) for begin, after in pairwise(edges)]
 
 
 @given(step=st.integers(0, 80), masked=st.booleans())

@@ -82,7 +82,8 @@ class Tokenizer(Section):
     kind: Literal["byte-bpe", "sentencepiece-bpe"] = "byte-bpe"
     vocabulary: Annotated[Vocabulary, Field(ge=LEAST_VOCABULARY)] = Field(
         default=32_768,
-        description="entries, special tokens included (the 256 bytes and 6 special tokens are the least)",
+        description="entries, special tokens included (the 256 bytes and 6 special tokens are the least); "
+        "beside from: hub:ID, how many that one has, for calame plan",
     )
     sample: Annotated[Bytes, Field(gt=0)] = Field(
         default=100_000_000, description="bytes of training text that it learns from, dealt equally over the languages"
@@ -242,7 +243,7 @@ class Published(Section):
     """What the original says of itself, for `calame plan` to compare with; it changes nothing and enters no
     fingerprint."""
 
-    parameters: Positive | None = Field(default=None, description="the published count, to compare with")
+    parameters: PositiveTokens | None = Field(default=None, description="its count: 144M, 1.5B or in full")
     note: str = Field(default="", description="how it was counted, as far as it is known")
 
 
