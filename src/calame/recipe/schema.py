@@ -91,6 +91,10 @@ class Tokenizer(Section):
     location: str | None = Field(
         default=None, alias="from", description="a folder or hub:ID with an existing tokenizer"
     )
+    bos: Literal["none"] | None = Field(
+        default=None,
+        description="none: neither documents nor prompts nor conversations begin with BOS; derived: all do",
+    )
 
 
 class Model(Section):
