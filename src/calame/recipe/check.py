@@ -240,9 +240,9 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
 
 CHECKS = (
     _batches,
-    _contexts,
+    contexts,
     _length,
-    _schedule,
+    schedules,
     _weights,
     _languages,
     _sources,
