@@ -64,7 +64,12 @@ def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
 
 
 def _derive_pretrain(pretrain: Pretrain, notes: list[Derived]) -> Pretrain:
-    schedule = pretrain.schedule
+    mixture, schedule = pretrain.mixture, pretrain.schedule
+    total = sum((mixture.weights or {}).values())
+    if mixture.normalise and mixture.weights and total and abs(total - 1) > 1e-6:  # as what is refused without it
+        weights = {name: weight / total for name, weight in mixture.weights.items()}
+        notes.append(Derived("pretrain.mixture.weights", weights, f"those written add up to {total:g}"))
+        pretrain = pretrain.model_copy(update={"mixture": mixture.model_copy(update={"weights": weights})})
     if schedule.warmup is None:
         reason = f"2 % of {say_count(pretrain.tokens)} tokens"
         notes.append(Derived("pretrain.schedule.warmup", default_warmup(pretrain.tokens), reason, at_start=True))

@@ -154,6 +154,9 @@ class Mixture(Section):
     weights: dict[Name, Annotated[Share, Field(ge=0)]] | None = Field(
         default=None, description="share of the tokens by source, adding up to 1; derived: by size"
     )
+    normalise: Literal[True] | None = Field(
+        default=None, description="true: weights of any sum are divided by it; derived: another sum than 1 is refused"
+    )
     epochs: Annotated[float, Field(gt=0)] = Field(
         default=4.0, description="no source is read more often than this; the others take its place"
     )
