@@ -8,9 +8,11 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import approx, mark
+from pytest import MonkeyPatch, approx, mark
 
 from builders import trainer_of
+from calame.recipe.derive import default_warmup
+from calame.recipe.load import load_recipe
 from calame.recipe.schema import Schedule
 from calame.run import telemetry
 from calame.training.schedule import rate_share
@@ -123,3 +125,27 @@ def test_without_a_length_the_decay_is_a_fifth() -> None:
 def test_a_decay_longer_than_what_is_left_begins_after_the_warmup() -> None:
     schedule = Schedule(kind="wsd", decay=1000, shape="linear", final=0)
     assert [rate_share(schedule, p, 1, 50, 100) for p in (49, 50, 75, 100)] == [1, 1, 0.5, 0]
+
+
+@mark.parametrize(
+    ("name", "steps", "rates"),
+    (
+        ("1gpu-llm-small", 8600, {4000: 2e-4, 8000: 2e-4, 8200: 1.55e-4, 8599: 2e-4 - 1.8e-4 * 599 / 800}),
+        ("rodin-1b", 478_000, {0: 3e-4 / 2000, 1999: 3e-4, 240_000: 3e-4 * 0.55}),
+        ("klovis-144m", 203_125, {0: 1.2e-3 / 2000, 2000: 1.2e-3}),
+        ("gaperon-young-1b", 715_255, {1999: 3e-4, 600_000: 3e-4, 710_255: 3e-4, 712_755: 3e-4 * 0.55}),
+    ),
+)
+def test_the_published_recipes_have_the_originals_steps_and_rates(
+    name: str, steps: int, rates: dict[int, float], monkeypatch: MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("CALAME_DATA", str(tmp_path))
+    keys = load_recipe(name)[0].pretrain
+    schedule, timeline = keys.schedule, keys.timeline
+    warmup = default_warmup(keys.tokens) if schedule.warmup is None else schedule.warmup
+    assert timeline.steps(keys.tokens) == steps
+    for step, rate in rates.items():
+        position = timeline.position(step)
+        batch = timeline.at(position).batch
+        share = rate_share(schedule, position, batch, warmup, schedule.horizon or keys.tokens)
+        assert keys.optimizer.learning_rate * share == approx(rate, rel=1e-3)
