@@ -77,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     for add in (
         _add_run,
         _add_new,
+        _add_plan,
         _add_status,
         _add_recipes,
         _add_tokenizer,
@@ -146,6 +147,19 @@ def _add_new(verbs: argparse._SubParsersAction) -> None:
 
         languages = [code.strip() for code in options.languages.split(",")]
         new(options.name, options.text, languages, options.gpu, options.hours)
+
+    verb.set_defaults(call=call)
+
+
+def _add_plan(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("plan", help="what a recipe amounts to: parameters by term, tokens, FLOPs, memory")
+    _recipe_arguments(verb)
+    verb.add_argument("--parameters", action="store_true", help="the table of parameters alone")
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.road.plan import plan
+
+        print("\n".join(plan(options.recipe, options.overrides, options.parameters)))
 
     verb.set_defaults(call=call)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from calame.recipe.describe import all_keys, shipped_recipes
 from calame.recipe.errors import UserError
 from calame.recipe.load import load_recipe
+from calame.recipe.save import resolved_yaml
 
 SMALL = {
     "name": "small",
@@ -193,6 +194,18 @@ def test_weights_that_do_not_add_up_are_refused_with_the_right_numbers(write):
     corrected = message.split("with the same proportions: ")[1]
     recipe, _ = load_recipe(path, [f"pretrain.mixture.weights={{{corrected}}}"])
     assert recipe.pretrain.mixture.weights == {"a": 0.25, "b": 0.75}
+
+
+def test_weights_of_any_sum_are_normalised_where_the_recipe_says_so(write):
+    """As Gaperon's files, which add up to 2.84 or 0.90 and were divided by their sum without a word."""
+    path, weights = write("r.yaml", SMALL), "pretrain.mixture.weights={a: 2.13, b: 0.71}"
+    assert "add up to 2.84" in only(problems(path, weights))
+    recipe, derived = load_recipe(path, [weights, "pretrain.mixture.normalise=true"])
+    assert recipe.pretrain.mixture.weights == pytest.approx({"a": 0.75, "b": 0.25})
+    [note] = [note for note in derived if note.key == "pretrain.mixture.weights"]
+    assert "add up to 2.84" in note.reason
+    write("again.yaml", resolved_yaml(recipe, derived))
+    assert load_recipe("again.yaml")[0].pretrain.mixture.weights == recipe.pretrain.mixture.weights
 
 
 def test_weights_must_name_the_sources(write):

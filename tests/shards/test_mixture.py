@@ -156,3 +156,17 @@ def test_asking_for_more_than_the_text_gives_is_refused_with_what_it_gives() -> 
 def test_shares_are_exact_fractions() -> None:
     mixture = Mixture({"a": 10**6, "b": 10**6, "c": 10**6}, {"a": 0.1, "b": 0.2, "c": 0.7}, 1, 16)
     assert mixture.stretches[0].bounds[-1] == Fraction(1)
+
+
+@given(cases(), st.integers(2, 50))
+@settings(max_examples=60, deadline=None)
+def test_a_mixture_of_grains_is_that_of_single_tokens_enlarged(case: Case, grain: int) -> None:
+    small = case.mixture
+    sizes = {name: size * grain for name, size in zip(small.names, small.sizes, strict=True)}
+    rows = small.window // 8 * 8  # any context that gives the same window
+    large = Mixture(sizes, small.weights, 4.0, rows * grain, grain)
+    small = Mixture(dict(zip(small.names, small.sizes, strict=True)), small.weights, 4.0, rows)
+    if large.window == small.window * grain:  # not where a million tokens are the bound
+        assert large.capacity == small.capacity * grain
+        for window in windows_of(small, 50):
+            assert large.quotas(window) == [(begin * grain, end * grain) for begin, end in small.quotas(window)]

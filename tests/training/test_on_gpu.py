@@ -6,16 +6,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pytest import fixture, mark, raises
 
-from builders import RandomData, config_of, decoder_of, loaded_of, plan_of, trainer_of, transformers_twin
+from builders import RandomData, config_of, decoder_of, fake_shard, loaded_of, plan_of, trainer_of, transformers_twin
 from calame.inference.generate import Sampling, stream_ids
 from calame.inference.load import Loaded
 from calame.model.decoder import Decoder
 from calame.model.device import choose_device
 from calame.recipe.schema import Optimizer
+from calame.recipe.timeline import Timeline
 from calame.run import checkpoint, telemetry
+from calame.shards.loader import Loader
+from calame.shards.mixture import Mixture
 from calame.training.batch import LossFunction
 from calame.training.loop import Progress, Trainer
 
@@ -115,6 +119,21 @@ def test_the_card_learns_what_the_cpu_learns(precision: str, most: float, optimi
     apart = (losses(tmp_path / "cpu") - losses(tmp_path / "cuda")).abs().max()
     print(f"{optimizer}, {precision}: losses differ by at most {apart:.2e} nats in {STEPS} steps")
     assert apart < most
+
+
+def test_steps_of_the_context_learn_on_the_fast_way_what_the_cpu_learns(tmp_path: Path) -> None:
+    """Rows of 16, then of 64 tokens: compiled and joined for either, as dense on the CPU."""
+    draw = np.random.default_rng(0)
+    shard = fake_shard("a", draw.integers(5, 90, 400).tolist(), vocabulary=330)
+    mixture = Mixture({"a": len(shard.tokens)}, None, 4, CONTEXT)
+    steps = Timeline(512, {0: 16, 9 * 512: CONTEXT})
+    for device, precision in (("cpu", "fp32"), ("cuda", "bf16")):
+        made = trainer(tmp_path / device, device, precision)
+        made.data = Loader([shard], mixture, steps, True, 1)
+        made.run()
+    apart = (losses(tmp_path / "cpu") - losses(tmp_path / "cuda")).abs().max()
+    print(f"steps of the context: losses differ by at most {apart:.2e} nats in {STEPS} steps")
+    assert apart < 2e-2
 
 
 @torch.no_grad()

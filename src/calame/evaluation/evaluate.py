@@ -13,6 +13,7 @@ from calame.evaluation.exam import read_questions, score_table, sit_exam, write_
 from calame.inference.generate import Sampling, complete
 from calame.inference.load import Loaded, load_checkpoint
 from calame.recipe.schema import Recipe
+from calame.recipe.timeline import last_of
 from calame.run.files import read_json, write_json
 from calame.run.progress import Bar, say
 from calame.training.batch import LossFunction, choose_attention
@@ -46,7 +47,7 @@ def evaluate(recipe: Recipe, shards: Mapping[str, Path], models: Mapping[str, Pa
 
 def losses(recipe: Recipe, shards: Mapping[str, Path], loaded: Loaded) -> dict[str, Any]:
     """Loss (nats a token) and bits per byte of each slice, on all its validation text."""
-    context, special = recipe.pretrain.context, loaded.tokenizer.special
+    context, special = last_of(recipe.pretrain.context), loaded.tokenizer.special
     slices = slices_of(open_shards(shards, "validation", loaded.tokenizer), context, special.eos, special.pad)
     attention = choose_attention(loaded.device, True)
     rows = max(1, MICRO_BATCH[loaded.device.torch.type] // context)

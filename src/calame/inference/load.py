@@ -15,7 +15,9 @@ from calame.run.files import read_json
 from calame.tokenizer.adopt import adopt
 from calame.tokenizer.tokenizer import Tokenizer, check_hash
 
-PASSED = "gate.json"  # in a folder that we exported: the figures of its gate, and whether the model is tuned
+PASSED = (
+    "gate.json"  # in a folder that we exported: the figures of its gate, whether it is tuned, and a policy without BOS
+)
 
 
 @dataclass
@@ -85,4 +87,6 @@ def load_huggingface(folder: Path, device: str = "auto") -> Loaded:
     chosen = choose_device(device)
     exported = read_json(folder / PASSED) if (folder / PASSED).is_file() else {}
     tuned = exported.get("tuned", (folder / "chat_template.jinja").is_file())  # ours have a template in any case
-    return Loaded(model.to(chosen.torch).eval(), adopt(str(folder)), chosen, tuned, str(folder))
+    tokenizer = adopt(str(folder))
+    tokenizer = tokenizer.without_bos() if exported.get("bos") == "none" else tokenizer
+    return Loaded(model.to(chosen.torch).eval(), tokenizer, chosen, tuned, str(folder))

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
+from calame.recipe.check_timed import Known, Where, contexts, schedules
 from calame.recipe.errors import Problem
 from calame.recipe.schema import Conversations, Model, Recipe, Source
+from calame.recipe.timeline import last_of, values_of
 from calame.recipe.units import say_count
 
 BUILTIN = "builtin:petit-monde"
-Where = Callable[..., str]
-Known = Callable[..., bool]
 
 
 def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
@@ -92,20 +92,23 @@ def _batches(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         # What sft leaves out comes from pretrain, so both must be known.
         if part is None or not all(known(n, key) for n in ("pretrain", name) for key in ("batch", "context")):
             continue
-        if part.batch % part.context:
-            near = max(1, round(part.batch / part.context)) * part.context
-            yield Problem(
-                where(name, "batch"),
-                f"{part.batch} tokens do not divide into rows of {part.context}",
-                f"a multiple of {name}.context",
-                f"e.g. {name}.batch={near}",
-            )
-        if known("model", "max_position_embeddings") and part.context > (positions or part.context):
+        context = last_of(part.context)
+        for batch in values_of(part.batch):
+            if batch % context:
+                near = max(1, round(batch / context)) * context
+                yield Problem(
+                    where(name, "batch"),
+                    f"{batch} tokens do not divide into rows of {context}",
+                    f"a multiple of {name}.context"
+                    + (", of its last step" if len(values_of(part.context)) > 1 else ""),
+                    f"e.g. {name}.batch={near}",
+                )
+        if known("model", "max_position_embeddings") and context > (positions or context):
             yield Problem(
                 where(name, "context"),
-                f"{part.context} is more than the model's positions",
+                f"{context} is more than the model's positions",
                 f"at most {positions}",
-                f"set model.max_position_embeddings={part.context}",
+                f"set model.max_position_embeddings={context}",
             )
 
 
@@ -113,11 +116,12 @@ def _length(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     pretrain = recipe.pretrain
     if not known("pretrain", "tokens"):
         return
-    if known("pretrain", "batch") and pretrain.tokens < pretrain.batch:
+    first = values_of(pretrain.batch)[0]
+    if known("pretrain", "batch") and pretrain.tokens < first:
         yield Problem(
             where("pretrain", "tokens"),
             f"{pretrain.tokens} is less than one batch",
-            f"at least pretrain.batch, {pretrain.batch}",
+            f"at least pretrain.batch, {first}",
         )
     warmup = pretrain.schedule.warmup or 0
     if warmup > pretrain.tokens:
@@ -257,4 +261,16 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
 
 
-CHECKS = (_batches, _length, _weights, _languages, _sources, _conversations, _worlds, _questions, _metric)
+CHECKS = (
+    _batches,
+    contexts,
+    _length,
+    schedules,
+    _weights,
+    _languages,
+    _sources,
+    _conversations,
+    _worlds,
+    _questions,
+    _metric,
+)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from calame.recipe.schema import Execution, Model, Pretrain, Recipe, Sft
+from calame.recipe.timeline import last_of
 from calame.recipe.units import say_count
 
 
@@ -23,7 +24,7 @@ def derive(recipe: Recipe) -> tuple[Recipe, list[Derived]]:
     """The recipe with every None settled that the recipe itself decides, and what was derived, in its order."""
     notes: list[Derived] = []
     pretrain = _derive_pretrain(recipe.pretrain, notes)
-    model = _derive_model(recipe.model, pretrain.context, notes)
+    model = _derive_model(recipe.model, last_of(pretrain.context), notes)
     sft = _derive_sft(recipe.sft, pretrain, notes) if recipe.sft else None
     execution = _derive_execution(recipe.execution, pretrain, len(recipe.corpus.sources), notes)
     update = {"model": model, "pretrain": pretrain, "sft": sft, "execution": execution}
@@ -63,13 +64,31 @@ def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
 
 
 def _derive_pretrain(pretrain: Pretrain, notes: list[Derived]) -> Pretrain:
-    schedule = pretrain.schedule
+    mixture, schedule = pretrain.mixture, pretrain.schedule
+    total = sum((mixture.weights or {}).values())
+    if mixture.normalise and mixture.weights and total and abs(total - 1) > 1e-6:  # as what is refused without it
+        weights = {name: weight / total for name, weight in mixture.weights.items()}
+        notes.append(Derived("pretrain.mixture.weights", weights, f"those written add up to {total:g}"))
+        pretrain = pretrain.model_copy(update={"mixture": mixture.model_copy(update={"weights": weights})})
     if schedule.warmup is None:
         reason = f"2 % of {say_count(pretrain.tokens)} tokens"
         notes.append(Derived("pretrain.schedule.warmup", default_warmup(pretrain.tokens), reason, at_start=True))
     if schedule.horizon is None:
         notes.append(Derived("pretrain.schedule.horizon", pretrain.tokens, "pretrain.tokens", at_start=True))
+    if schedule.kind == "wsd":
+        if schedule.decay is None:
+            decay = default_decay(schedule.horizon or pretrain.tokens)
+            reason = "a fifth of the horizon (Hägele et al. 2024)"
+            notes.append(Derived("pretrain.schedule.decay", decay, reason, at_start=True))
+        shape = {"shape": ("linear", "as Gaperon and 1gpu-llm have it")}
+        schedule = _settle(schedule, "pretrain.schedule", notes, shape)
+        pretrain = pretrain.model_copy(update={"schedule": schedule})
     return pretrain
+
+
+def default_decay(horizon: int) -> int:
+    """Tokens of decay of a schedule wsd that ends at `horizon`."""
+    return horizon // 5
 
 
 def default_warmup(tokens: int) -> int:
@@ -78,9 +97,9 @@ def default_warmup(tokens: int) -> int:
 
 
 def _derive_execution(execution: Execution, pretrain: Pretrain, sources: int, notes: list[Derived]) -> Execution:
-    tenth = max(pretrain.tokens // 10, pretrain.batch)
+    tenth = max(pretrain.tokens // 10, last_of(pretrain.batch))
     every = execution.validate_every or tenth
-    slices = min(max(every // (4 * sources), 4 * pretrain.context), 100_000)
+    slices = min(max(every // (4 * sources), 4 * last_of(pretrain.context)), 100_000)
     # Reading costs a third of learning: a quarter of the tokens is a twelfth of the work.
     reason = f"a quarter of validate_every over {sources} sources, within four rows and 100k"
     return _settle(
@@ -107,7 +126,7 @@ def _derive_sft(sft: Sft, pretrain: Pretrain, notes: list[Derived]) -> Sft:
         "sft",
         notes,
         {
-            "batch": (pretrain.batch, "inherited from pretrain.batch"),
-            "context": (pretrain.context, "inherited from pretrain.context"),
+            "batch": (last_of(pretrain.batch), "inherited from pretrain.batch"),
+            "context": (last_of(pretrain.context), "inherited from pretrain.context"),
         },
     )

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from calame.recipe.units import Bytes, Share, Tokens, Vocabulary
+from calame.recipe.timeline import Timeline
+from calame.recipe.units import Bytes, Share, TimedCount, TimedTokens, Tokens, Vocabulary
 
 NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|best:.+)$"
 PATTERNS = {  # in words, for messages
@@ -81,13 +82,18 @@ class Tokenizer(Section):
     kind: Literal["byte-bpe", "sentencepiece-bpe"] = "byte-bpe"
     vocabulary: Annotated[Vocabulary, Field(ge=LEAST_VOCABULARY)] = Field(
         default=32_768,
-        description="entries, special tokens included (the 256 bytes and 6 special tokens are the least)",
+        description="entries, special tokens included (the 256 bytes and 6 special tokens are the least); "
+        "beside from: hub:ID, how many that one has, for calame plan",
     )
     sample: Annotated[Bytes, Field(gt=0)] = Field(
         default=100_000_000, description="bytes of training text that it learns from, dealt equally over the languages"
     )
     location: str | None = Field(
         default=None, alias="from", description="a folder or hub:ID with an existing tokenizer"
+    )
+    bos: Literal["none"] | None = Field(
+        default=None,
+        description="none: neither documents nor prompts nor conversations begin with BOS; derived: all do",
     )
 
 
@@ -129,23 +135,32 @@ class Optimizer(Section):
 
 
 class Schedule(Section):
-    """Linear warm-up to the learning rate, then a half cosine down to `final` of it at `horizon`, then flat."""
+    """Linear warm-up to the learning rate, then by kind down to `final` of it at `horizon`, then flat."""
 
-    kind: Literal["cosine"] = "cosine"
+    kind: Literal["cosine", "linear", "constant", "wsd"] = Field(
+        default="cosine", description="wsd: flat, then down over the last `decay` tokens (warm-up, stable, decay)"
+    )
     warmup: Annotated[Tokens, Field(ge=0)] | None = Field(
         default=None, description="tokens; derived: 2 % of the length at the first start"
     )
     final: Annotated[Share, Field(ge=0, le=1)] = Field(
-        default=0.1, description="share of the learning rate at the horizon"
+        default=0.1, description="share of the learning rate at the horizon; constant never falls"
     )
     horizon: PositiveTokens | None = Field(
         default=None, description="tokens; derived: the length when the run first starts"
+    )
+    decay: PositiveTokens | None = Field(default=None, description="wsd: tokens; derived: a fifth of the horizon")
+    shape: Literal["linear", "cosine", "1-sqrt"] | None = Field(
+        default=None, description="wsd: of the decay; derived: linear"
     )
 
 
 class Mixture(Section):
     weights: dict[Name, Annotated[Share, Field(ge=0)]] | None = Field(
         default=None, description="share of the tokens by source, adding up to 1; derived: by size"
+    )
+    normalise: Literal[True] | None = Field(
+        default=None, description="true: weights of any sum are divided by it; derived: another sum than 1 is refused"
     )
     epochs: Annotated[float, Field(gt=0)] = Field(
         default=4.0, description="no source is read more often than this; the others take its place"
@@ -154,11 +169,12 @@ class Mixture(Section):
 
 class Pretrain(Section):
     tokens: PositiveTokens = Field(description="length of the run; asking for more continues it")
-    batch: PositiveTokens = Field(description="tokens of one optimizer step")
-    context: Positive = Field(description="tokens of one row")
-    documents: Literal["masked", "stream"] = Field(
+    batch: TimedTokens = Field(description="tokens of one optimizer step, or by token position: {0: 32768, 1B: 65536}")
+    context: TimedCount = Field(description="tokens of one row, or by token position: {0: 256, 1B: 512}")
+    documents: Literal["masked", "stream", "chunks"] = Field(
         default="masked",
-        description="masked: attention and positions stop at a document's edge; stream: they run across",
+        description="masked: attention and positions stop at a document's edge; stream: they run across; "
+        "chunks: rows of one document each, filled up with padding that counts as tokens read",
     )
     mixture: Mixture = Mixture()
     optimizer: Optimizer = Optimizer()
@@ -180,6 +196,10 @@ class Pretrain(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="auto: bf16 compute on a GPU, else fp32"
     )
+
+    @property
+    def timeline(self) -> Timeline:
+        return Timeline(self.batch, self.context)
 
 
 class Conversations(Section):
@@ -247,6 +267,14 @@ class Execution(Section):
     keep: Positive = Field(default=3, description="newest checkpoints that are kept")
 
 
+class Published(Section):
+    """What the original says of itself, for `calame plan` to compare with; it changes nothing and enters no
+    fingerprint."""
+
+    parameters: PositiveTokens | None = Field(default=None, description="its count: 144M, 1.5B or in full")
+    note: str = Field(default="", description="how it was counted, as far as it is known")
+
+
 class Recipe(Section):
     name: Name
     description: str = ""
@@ -262,4 +290,5 @@ class Recipe(Section):
     sft: Sft | None = None
     evaluation: Evaluation = Evaluation()
     release: Release = Release()
+    published: Published | None = None
     execution: Execution = Execution()

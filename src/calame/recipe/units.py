@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated
 
@@ -71,6 +72,36 @@ def parse_share(value: object) -> float:
     return float(number / 100)
 
 
+def parse_timed(parse: Callable[[object], int]) -> Callable[[object], int | dict[int, int]]:
+    """A parser of one number, or of numbers by the token from which each holds: 512, or {0: 256, 1B: 512}."""
+
+    def number(value: object) -> int:
+        if (found := parse(value)) <= 0:
+            raise ValueError(f"{value!r} is not greater than 0")
+        return found
+
+    def timed(value: object) -> int | dict[int, int]:
+        if not isinstance(value, Mapping):
+            return number(value)
+        steps = {parse_tokens(position): number(of) for position, of in value.items()}
+        if len(steps) < len(value) or min(steps, default=1) != 0:
+            raise ValueError("steps by token begin at 0, and no two at the same: e.g. {0: 256, 1B: 512}")
+        return dict(sorted(steps.items()))
+
+    return timed
+
+
+def parse_count(value: object) -> int:
+    """A whole number without a unit: 2k of rows may mean 2,000 or 2,048."""
+    if isinstance(value, str) and re.fullmatch("[0-9]+", value):
+        return int(value)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ValueError(f"{value!r} is not a whole number")
+    return value
+
+
+TimedTokens = Annotated[int | dict[int, int], BeforeValidator(parse_timed(parse_tokens))]
+TimedCount = Annotated[int | dict[int, int], BeforeValidator(parse_timed(parse_count))]
 Tokens = Annotated[int, BeforeValidator(parse_tokens)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 Vocabulary = Annotated[int, BeforeValidator(parse_vocabulary)]

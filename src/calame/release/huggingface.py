@@ -66,7 +66,8 @@ def export(loaded: Loaded, folder: Path, dtype: str) -> dict[str, Any]:
             tensors = write_model(loaded, temporary, dtype)
             write_tokenizer(loaded.tokenizer, temporary, loaded.model.config.max_position_embeddings)
         figures = gate(loaded, tensors, temporary)
-        write_json(temporary / PASSED, {**figures, "tuned": loaded.tuned})
+        policy = {} if loaded.tokenizer.beginning else {"bos": "none"}
+        write_json(temporary / PASSED, {**figures, "tuned": loaded.tuned, **policy})
         _put_in_place(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -106,12 +107,16 @@ def write_model(loaded: Loaded, folder: Path, dtype: str) -> dict[str, torch.Ten
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
-    """tokenizer.json (which adds BOS to a prompt by itself) and its configuration, readable by transformers 4 and 5."""
+    """tokenizer.json (which adds BOS to a prompt by itself, where that is its policy) and its configuration, readable
+    by transformers 4 and 5."""
     engine, special = tokenizer.engine, tokenizer.special
     names = {key: engine.id_to_token(getattr(special, key)) for key in ("bos", "eos", "pad")}
     copy = type(engine).from_str(engine.to_str())
-    bos = names["bos"]
-    copy.post_processor = TemplateProcessing(f"{bos} $A", f"{bos} $A {bos} $B", [(bos, special.bos)])  # type: ignore[assignment]
+    bos, template = names["bos"], CHAT_TEMPLATE
+    if tokenizer.beginning:
+        copy.post_processor = TemplateProcessing(f"{bos} $A", f"{bos} $A {bos} $B", [(bos, special.bos)])  # type: ignore[assignment]
+    else:
+        template = template.removeprefix("{{ bos_token }}")
     copy.save(str(folder / "tokenizer.json"))
     write_json(
         folder / "tokenizer_config.json",
@@ -121,14 +126,14 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
             "eos_token": names["eos"],
             "pad_token": names["pad"],
             "additional_special_tokens": [engine.id_to_token(i) for i in (special.turn_start, special.turn_end)],
-            "chat_template": CHAT_TEMPLATE,
+            "chat_template": template,
             "clean_up_tokenization_spaces": False,
             "model_max_length": context,
             "padding_side": "left",
         },
     )
     write_json(folder / "special_tokens_map.json", {f"{key}_token": name for key, name in names.items()})
-    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE, encoding="utf-8")
+    (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
 
 
 def gate(loaded: Loaded, tensors: dict[str, torch.Tensor], folder: Path) -> dict[str, Any]:

@@ -91,9 +91,11 @@ class _Builder:
 
     def _tokenizer(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
-        keys = {"from": recipe.tokenizer.location} if recipe.tokenizer.location else _keys(recipe.tokenizer)
+        keys = _keys(recipe.tokenizer)
+        if recipe.tokenizer.location:
+            keys = {key: keys[key] for key in ("from", "bos") if key in keys}
         if "tokenizer.from" in self.inputs.files:
-            keys = {"from": "a folder"}  # what counts is what is in it
+            keys["from"] = "a folder"  # what counts is what is in it
         files = self._files("tokenizer.from")
 
         def make(work: Work) -> None:

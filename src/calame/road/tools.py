@@ -60,10 +60,12 @@ def trace_step(recipe: str, overrides: Sequence[str], step: int) -> Iterator[str
     tokenizer = Tokenizer.load(folder.store.folder(stages["tokenizer"]))
     shards = {name: folder.store.folder(stages[f"shards/{name}"]) for name in loaded.corpus.sources}
     stream = training_stream(loaded, shards, tokenizer)
-    last = stream.mixture.capacity // loaded.pretrain.batch
+    timeline = loaded.pretrain.timeline
+    last = timeline.steps(stream.mixture.capacity)
     if not 1 <= step <= last:
         raise refuse("step", f"{step}", f"1 to {last}")
-    for trace in stream.trace((step - 1) * loaded.pretrain.batch, loaded.pretrain.batch, tokenizer):
+    begin, end = timeline.position(step - 1), timeline.position(step)
+    for trace in stream.trace(begin, end - begin, tokenizer):
         yield f"{trace.position:>12,} {trace.document} ({trace.tokens:,} tokens)\n    {' '.join(trace.text.split())}"
 
 

@@ -13,6 +13,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from calame.recipe.timeline import Timeline
 from calame.shards.mixture import Mixture
 from calame.shards.order import permute, scramble, seed_of
 from calame.shards.read import Shard
@@ -23,13 +24,14 @@ CHUNK = 1 << 16  # documents whose order is worked out at once
 
 
 class Stream:
-    """One source's documents in seeded order, epoch after epoch, addressed by token."""
+    """One source's documents in seeded order, epoch after epoch, addressed by token. `grain`: each document's length
+    counts as the next multiple of it, and positions asked for are multiples too."""
 
-    def __init__(self, shard: Shard, number: int, seed: int):
+    def __init__(self, shard: Shard, number: int, seed: int, grain: int = 1):
         self.shard, self.number = shard, number
         self.seed = seed
-        self.lengths = np.diff(shard.starts)
-        self.size = int(shard.starts[-1])
+        self.lengths = -(-np.diff(shard.starts) // grain) * grain
+        self.size = int(self.lengths.sum())
         self._edges = lru_cache(maxsize=2)(self._edges_of_epoch)
         self._chunk = lru_cache(maxsize=4)(self._chunk_of_epoch)
 
@@ -84,22 +86,29 @@ class Trace:
 
 
 class Loader:
-    """Batches of the training stream of several sources. `context`: tokens of a row."""
+    """Batches of the training stream of several sources.
 
-    def __init__(self, shards: Sequence[Shard], mixture: Mixture, context: int, masked: bool, seed: int):
-        self.shards, self.mixture, self.context, self.masked = list(shards), mixture, context, masked
+    `context`: tokens of a row, or the timeline that says so by position. The mixture's window is a multiple of every
+    context, so that steps of the context change neither the text nor its order, only where rows are cut.
+    """
+
+    def __init__(self, shards: Sequence[Shard], mixture: Mixture, context: int | Timeline, masked: bool, seed: int):
+        self.timeline = Timeline(context, context) if isinstance(context, int) else context
+        self.context = self.timeline.segments[-1].context
+        self.shards, self.mixture, self.masked = list(shards), mixture, masked
         self.seed = seed
-        self.streams = [Stream(shard, number, seed) for number, shard in enumerate(self.shards)]
+        self.streams = [Stream(shard, number, seed, mixture.grain) for number, shard in enumerate(self.shards)]
         self._window = lru_cache(maxsize=2)(self._rows_of_window)
 
     def batch(self, position: int, tokens: int) -> Rows:
-        """The rows at [position, position + tokens) of the stream; both multiples of context."""
-        parts = []
+        """The rows at [position, position + tokens) of the stream; both multiples of the context, which is one."""
+        context, parts = self.timeline.at(position).context, []
+        assert context == self.timeline.at(position + tokens - 1).context, "no batch has rows of two lengths"
         while tokens:
             window, begin = divmod(position, self.mixture.window)
             taken = min(tokens, self.mixture.window - begin)
-            rows = self._window(window)
-            parts.append(rows[begin // self.context : (begin + taken) // self.context])
+            rows = self._window(window, context)
+            parts.append(rows[begin // context : (begin + taken) // context])
             position, tokens = position + taken, tokens - taken
         return Rows.join(parts)
 
@@ -114,7 +123,8 @@ class Loader:
                 skip = max(0, position - begin)
                 first = int(pieces.begin[k]) + skip
                 count = int(min(ends[k], position + tokens)) - begin - skip
-                text = tokenizer.decode(shard.tokens[first : first + count].tolist())
+                last = min(first + count, int(shard.starts[pieces.document[k] + 1]))  # without padding
+                text = tokenizer.decode(shard.tokens[first:last].tolist())
                 found.append(Trace(shard.name, shard.document_id(pieces.document[k]), begin + skip, count, text))
         return found
 
@@ -127,9 +137,9 @@ class Loader:
     def _shuffle(self, window: int, number: int) -> np.ndarray:
         return np.argsort(scramble(np.arange(number), seed_of(self.seed, "window", window)), kind="stable")
 
-    def _rows_of_window(self, window: int) -> Rows:
+    def _rows_of_window(self, window: int, context: int) -> Rows:
         pieces = self._pieces(window)
-        return lay_out(self._gather(pieces), pieces.length, self.context, self.masked)
+        return lay_out(self._gather(pieces), pieces.length, context, self.masked)
 
     def _gather(self, pieces: Pieces) -> np.ndarray:
         """The tokens of pieces, one after the other: read source by source, then put in order."""

@@ -30,9 +30,19 @@ class Stretch:
 
 
 class Mixture:
-    """Quotas by window. `sizes`: training tokens by source; `weights`: wanted shares; `epochs`: cap on each source."""
+    """Quotas by window. `sizes`: training tokens by source; `weights`: wanted shares; `epochs`: cap on each source.
 
-    def __init__(self, sizes: Mapping[str, int], weights: Mapping[str, float] | None, epochs: float, context: int):
+    `grain`: what is never divided, in tokens; all sizes and the context are multiples of it, and so is every quota."""
+
+    def __init__(
+        self,
+        sizes: Mapping[str, int],
+        weights: Mapping[str, float] | None,
+        epochs: float,
+        context: int,
+        grain: int = 1,
+    ):
+        self.grain = grain
         self.names = list(sizes)
         self.sizes = [sizes[name] for name in self.names]
         whole = sum(self.sizes)
@@ -44,15 +54,15 @@ class Mixture:
     def _plan(self, weights: list[Fraction], epochs: Fraction) -> list[Stretch]:
         """Stretches until no window can be filled any more: as many windows as every source has tokens for, then one in
         which those that run out give what they have left, then the same without them."""
-        room, read = [int(size * epochs) for size in self.sizes], [0] * len(self.sizes)
+        room, read = [self._whole(size * epochs) for size in self.sizes], [0] * len(self.sizes)
         stretches, start = [], 0
         while True:
             left = [space - taken if weight else 0 for space, taken, weight in zip(room, read, weights, strict=True)]
             total = sum(weight for weight, tokens in zip(weights, left, strict=True) if tokens)
             shares = [weight / total if tokens else Fraction(0) for weight, tokens in zip(weights, left, strict=True)]
-            # No source is a whole token ahead of its share: one token of room is left for that.
+            # No source is a whole grain ahead of its share: one grain of room is left for that.
             windows = min(
-                (int((n - 1) // (s * self.window)) for n, s in zip(left, shares, strict=True) if s), default=0
+                (int((n - self.grain) // (s * self.window)) for n, s in zip(left, shares, strict=True) if s), default=0
             )
             if not windows:
                 given = self._deal(left, shares)
@@ -70,9 +80,13 @@ class Mixture:
         given, rest, total = [0] * len(left), self.window, Fraction(1)
         active = [k for k, share in enumerate(shares) if share]
         for k in sorted(active, key=lambda k: left[k] / shares[k]):
-            given[k] = min(left[k], int(rest * shares[k] / total))
+            given[k] = min(left[k], self._whole(rest * shares[k] / total))
             rest, total = rest - given[k], total - shares[k]
         return given
+
+    def _whole(self, tokens: Fraction) -> int:
+        """The whole grains within so many tokens."""
+        return int(tokens // self.grain) * self.grain
 
     @property
     def capacity(self) -> int:
@@ -109,11 +123,11 @@ class Mixture:
 
     def _read_before(self, stretch: Stretch, window: int) -> list[int]:
         """Cumulative tokens by source before a window. The last source is cut off the whole, the one before it off what
-        remains, and so on: of n tokens, floor(n x ratio) remain. Both sides of such a cut only grow with n, so that
-        quotas add up exactly and none is negative. No source is a whole token ahead of its share."""
+        remains, and so on: of n grains, floor(n x ratio) remain. Both sides of such a cut only grow with n, so that
+        quotas add up exactly and none is negative. No source is a whole grain ahead of its share."""
         rest, read = (window - stretch.start) * self.window, list(stretch.read)
         for k in range(len(read) - 1, -1, -1):
-            remains = int(rest * stretch.bounds[k] / stretch.bounds[k + 1]) if rest else 0
+            remains = self._whole(rest * stretch.bounds[k] / stretch.bounds[k + 1]) if rest else 0
             read[k] += rest - remains
             rest = remains
         return read

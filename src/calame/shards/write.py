@@ -1,6 +1,7 @@
 """Stage shards/SOURCE: documents become tokens on disk.
 
-train.bin, validation.bin   tokens, unsigned 16 bit (32 for a large vocabulary): BOS text EOS, document by document
+train.bin, validation.bin   tokens, unsigned 16 bit (32 for a large vocabulary): BOS text EOS, document by document (BOS
+                            by the tokenizer's policy)
 train.npy, validation.npy   the document index: one record of INDEX a document
 header.json                 format, tokenizer hash, dtype, counts and content hashes
 """
@@ -78,8 +79,7 @@ class _SplitWriter:
         self.tokens = 0
 
     def add(self, row: int, ids: list[int], key: np.void) -> None:
-        special = self.tokenizer.special
-        tokens = np.array([special.bos, *ids, special.eos], self.dtype)
+        tokens = np.array([*self.tokenizer.beginning, *ids, self.tokenizer.special.eos], self.dtype)
         self.index.append((self.tokens, key["bytes"], key["language"], row, key["hash"]))
         self.file.write(tokens.tobytes())
         self.tokens += len(tokens)

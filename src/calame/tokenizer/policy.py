@@ -3,6 +3,7 @@
 A document is BOS + text + EOS. A prompt is BOS + text. A conversation is BOS + its turns, each
 `<|im_start|>ROLE\\nCONTENT<|im_end|>\\n` (ChatML, OpenAI 2023), with CONTENT stripped of outer white space.
 Special tokens are single ids, reserved before training; text that merely spells one stays text.
+A tokenizer may be told to begin nothing with BOS (`tokenizer.bos: none`); that is part of it, and holds everywhere too.
 """
 
 from __future__ import annotations

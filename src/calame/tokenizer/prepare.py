@@ -31,6 +31,7 @@ def prepare(keys: schema.Tokenizer, sources: Mapping[str, Path], joined: Path, f
         tokenizer = adopt(keys.location)
     else:
         tokenizer = train(keys.kind, keys.vocabulary, sample(sources, joined, keys.sample))
+    tokenizer = tokenizer.without_bos() if keys.bos == "none" else tokenizer
     slices = validation_slices(sources, joined)
     measures = fertility(tokenizer, slices)
     changed = sum(measure.changed for measure in measures.values())

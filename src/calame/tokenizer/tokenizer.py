@@ -28,11 +28,21 @@ class Tokenizer:
         self.engine.no_truncation()
         self.special = SpecialIds(**self.about["special"])
         # Written once: the JSON of one and the same tokenizer may gain a field with a later version of the library.
-        self.about.setdefault("hash", digest([self.engine.to_str(), self.about["special"]]))
+        policy = ["no bos"] if self.about.get("bos") == "none" else []
+        self.about.setdefault("hash", digest([self.engine.to_str(), self.about["special"], *policy]))
 
     @staticmethod
     def load(folder: Path) -> Tokenizer:
         return Tokenizer(tokenizers.Tokenizer.from_file(str(folder / FILE)), read_json(folder / ABOUT))
+
+    def without_bos(self) -> Tokenizer:
+        """The same tokenizer under the policy that nothing begins with BOS: another one to shards and checkpoints."""
+        return Tokenizer(self.engine, {key: self.about[key] for key in self.about if key != "hash"} | {"bos": "none"})
+
+    @property
+    def beginning(self) -> list[int]:
+        """What stands before a document, a prompt or a conversation: BOS, or nothing by its policy."""
+        return [] if self.about.get("bos") == "none" else [self.special.bos]
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -66,8 +76,11 @@ class Tokenizer:
         return BYTE.fullmatch(self.engine.id_to_token(token) or "") is not None
 
     def prompt(self, text: str) -> list[int]:
-        """A beginning to be continued: BOS + text."""
-        return [self.special.bos, *self.encode(text)]
+        """A beginning to be continued: BOS + text. Raises `UserError` if that is nothing at all."""
+        ids = [*self.beginning, *self.encode(text)]
+        if not ids:
+            raise refuse("prompt", "empty, and nothing begins with BOS here", "at least a word")
+        return ids
 
     def turn(self, message: Mapping[str, str]) -> tuple[list[int], list[int]]:
         """One turn of a conversation: the ids before what is said, and what is said with its end token.
@@ -83,7 +96,7 @@ class Tokenizer:
 
     def chat(self, messages: Sequence[Mapping[str, str]], answer_next: bool = True) -> list[int]:
         """A conversation, ready to be answered by the assistant."""
-        ids = [self.special.bos]
+        ids = self.beginning
         for message in messages:
             start, said = self.turn(message)
             ids += start + said + self.newline

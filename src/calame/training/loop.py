@@ -23,6 +23,7 @@ from calame.model.device import Device
 from calame.recipe.derive import default_warmup
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Optimizer, Schedule
+from calame.recipe.timeline import Timed, Timeline
 from calame.recipe.units import say_count
 from calame.run import checkpoint
 from calame.run.progress import Bar, say
@@ -44,7 +45,7 @@ class Plan:
     """What to train, in tokens. `horizon` ends the schedule; `tokens` ends the run."""
 
     tokens: int
-    batch: int
+    batch: Timed
     optimizer: Optimizer
     schedule: Schedule
     clip: float
@@ -85,7 +86,7 @@ class Trainer:
     loss: LossFunction
     telemetry: Telemetry
     identity: dict[str, Any]
-    flops_per_token: float = 0.0
+    flops_per_token: Callable[[int], float] = lambda position: 0.0
     peak_flops: float | None = None
     observers: Sequence[tuple[int, Observer]] = ()
     progress: Progress = field(default_factory=Progress)
@@ -94,6 +95,8 @@ class Trainer:
         self.optimizer = build_optimizer(self.model, self.plan.optimizer, self.device.torch)
         self.ahead = Ahead(self.data)
         self.checkpoints = self.folder / "checkpoints"
+        self.timeline = Timeline(self.plan.batch)
+        self.before = 0  # where the last step began
         schedule = self.plan.schedule
         self.progress.warmup = default_warmup(self.plan.tokens) if schedule.warmup is None else schedule.warmup
         self.progress.horizon = schedule.horizon or self.plan.tokens
@@ -102,7 +105,7 @@ class Trainer:
         """Train from the newest valid checkpoint, if any, to `plan.tokens`. Raises `Interrupted` after saving."""
         torch.manual_seed(self.plan.seed)
         self._resume()
-        total = self.plan.tokens // self.plan.batch
+        total = self.timeline.steps(self.plan.tokens)
         self.model.train()
         with (
             _polite_signals() as asked_to_stop,
@@ -127,30 +130,33 @@ class Trainer:
 
     def _step(self) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step; returns its mean loss and gradient norm, still on the device."""
-        rows = self.ahead.batch(self.progress.position, self.plan.batch)
+        batch = self.timeline.at(self.progress.position).batch
+        rows = self.ahead.batch(self.progress.position, batch)
         targets = int((rows.targets != IGNORE).sum())
         self.optimizer.set_rate(self.rate())
         total = torch.zeros((), device=self.device.torch)
-        for part in _micro_batches(rows, self.plan.micro_batch // self.data.context):
+        for part in _micro_batches(rows, self.plan.micro_batch // rows.tokens.shape[1]):
             loss = self.loss.total(part) / max(targets, 1)
             loss.backward()
             total += loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.progress.position += self.plan.batch
+        self.before = self.progress.position
+        self.progress.position += batch
         self.progress.step += 1
         return total, norm
 
     def rate(self) -> float:
         """The learning rate of the step about to be taken."""
         now = self.progress
-        share = rate_share(self.plan.schedule, now.position, self.plan.batch, now.warmup, now.horizon)
+        batch = self.timeline.at(now.position).batch
+        share = rate_share(self.plan.schedule, now.position, batch, now.warmup, now.horizon)
         return self.plan.optimizer.learning_rate * share
 
     def _crossed(self, every: int) -> bool:
         """Whether the last step passed a multiple of `every` tokens."""
-        return self.progress.position // every > (self.progress.position - self.plan.batch) // every
+        return self.progress.position // every > self.before // every
 
     def _observe(self, last: bool) -> None:
         """Call the observers that are due; what they say at a step is one record."""
@@ -229,7 +235,8 @@ class _Meter:
 
     def __init__(self, trainer: Trainer):
         self.trainer = trainer
-        self.seconds, self.position, self.waited = 0.0, trainer.progress.position, 0.0
+        self.seconds, self.position, self.step = 0.0, trainer.progress.position, trainer.progress.step
+        self.waited = trainer.ahead.waited
         self.restart()
 
     def restart(self) -> None:
@@ -238,18 +245,19 @@ class _Meter:
 
     def note(self, loss: torch.Tensor, norm: torch.Tensor, bar: Bar) -> None:
         trainer, progress = self.trainer, self.trainer.progress
-        last = progress.position + trainer.plan.batch > trainer.plan.tokens
+        last = progress.step == trainer.timeline.steps(trainer.plan.tokens)
+        batch = progress.position - trainer.before
         due = last or progress.step == 1 or progress.step % trainer.plan.log_every == 0
         value = loss.item() if due else 0.0  # waits for the device
         self.seconds += time.monotonic() - self.start
         if not due:
-            bar.advance(trainer.plan.batch)
+            bar.advance(batch)
             return
         trainer.check_finite(loss, norm)
         rate = (progress.position - self.position) / max(self.seconds, 1e-9)
-        steps = (progress.position - self.position) // trainer.plan.batch
-        waited = (trainer.ahead.waited - self.waited) / max(steps, 1)
-        self.seconds, self.position, self.waited = 0.0, progress.position, trainer.ahead.waited
+        waited = (trainer.ahead.waited - self.waited) / max(progress.step - self.step, 1)
+        self.seconds, self.position, self.step = 0.0, progress.position, progress.step
+        self.waited = trainer.ahead.waited
         values = {
             "train/loss": value,
             "train/lr": trainer.optimizer.rate,
@@ -260,12 +268,12 @@ class _Meter:
         }
         note = f"loss {value:.3f}"
         if trainer.peak_flops:
-            values["perf/mfu"] = round(rate * trainer.flops_per_token / trainer.peak_flops, 4)
+            values["perf/mfu"] = round(rate * trainer.flops_per_token(trainer.before) / trainer.peak_flops, 4)
             note += f", {values['perf/mfu']:.0%} MFU"
         if trainer.device.torch.type == "cuda":
             values["mem/peak_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 3)
         trainer.telemetry.record(progress.step, values)
-        bar.advance(trainer.plan.batch, note)
+        bar.advance(batch, note)
 
 
 @contextmanager

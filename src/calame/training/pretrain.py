@@ -5,15 +5,19 @@ checkpoints/step-XXXXXXXX/, metrics.jsonl, mixture.json (wanted and achieved sha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from calame.model.config import flops_per_token
 from calame.model.decoder import Noise
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
+from calame.recipe.timeline import Timeline, values_of
 from calame.run.files import write_json
 from calame.run.telemetry import Telemetry
+from calame.shards.chunks import ChunkLoader, places
 from calame.shards.loader import Loader
 from calame.shards.mixture import Mixture
 from calame.tokenizer.tokenizer import Tokenizer
@@ -28,11 +32,15 @@ def training_stream(
     """The pretraining stream of a recipe: what `pretrain` reads and `calame trace` shows. In rows of another `context`
     the order of the text is the same, but for what is shuffled within a window."""
     pretrain = recipe.pretrain
-    context = context or pretrain.context
+    timeline = Timeline(context, context) if context else pretrain.timeline
+    context = timeline.segments[-1].context
     opened = open_shards(shards, "train", tokenizer)
-    sizes = {shard.name: int(shard.starts[-1]) for shard in opened}
-    mixture = Mixture(sizes, pretrain.mixture.weights, pretrain.mixture.epochs, context)
-    return Loader(opened, mixture, context, pretrain.documents == "masked", recipe.seed)
+    weights, epochs = pretrain.mixture.weights, pretrain.mixture.epochs
+    if pretrain.documents == "chunks":
+        mixture = Mixture({shard.name: places(shard, context) for shard in opened}, weights, epochs, context, context)
+        return ChunkLoader(opened, mixture, context, tokenizer.special.pad, recipe.seed)
+    mixture = Mixture({shard.name: int(shard.starts[-1]) for shard in opened}, weights, epochs, context)
+    return Loader(opened, mixture, timeline, pretrain.documents == "masked", recipe.seed)
 
 
 def pretrain(
@@ -49,14 +57,18 @@ def pretrain(
     loader = training_stream(recipe, shards, tokenizer)
     loader.mixture.check(keys.tokens, keys.mixture.epochs)
     bench = prepare(recipe, tokenizer, loader.masked)
-    loss = bench.loss(Noise(keys.dropout, keys.dropout_twice, keys.layer_drop), keys.label_smoothing)
-    at_once = micro_batch(execution, bench.device, keys.batch, keys.context)
+    context, model = loader.context, bench.model.config
+    at_once = micro_batch(execution, bench.device, math.gcd(*values_of(keys.batch)), context)
+    bench.model.noise = Noise(keys.dropout, keys.dropout_twice, keys.layer_drop)
+    loss = bench.loss(keys.label_smoothing)
+    # Validation text is always masked, as in the stage evaluation, whatever the rows that are trained on.
+    asked = loss if loader.masked else replace(bench, masked=True).loss()
     write_json(folder / "mixture.json", _mixture(loader.mixture, keys.tokens))
     keep_tokenizer(tokenizer_folder, folder)
     special = tokenizer.special
     slices = slices_of(
         open_shards(shards, "validation", tokenizer),
-        keys.context,
+        context,
         special.eos,
         special.pad,
         execution.validation_tokens,
@@ -85,9 +97,9 @@ def pretrain(
         loss,
         Telemetry("pretrain", run, folder),
         bench.identity,
-        flops_per_token(bench.model.config, keys.context),
+        lambda position: flops_per_token(model, loader.timeline.at(position).context),
         peak_flops,
-        [(every, validation_observer(loss, slices, at_once)), (every, _consumption(loader.mixture))],
+        [(every, validation_observer(asked, slices, at_once)), (every, _consumption(loader.mixture))],
     ).run()
 
 

@@ -22,7 +22,8 @@ class Example:
 
 def encode(conversation: Conversation, tokenizer: Tokenizer, context: int) -> Example | None:
     """The conversation cut before the first message that does not fit; None if no answer of the assistant fits."""
-    ids, learnt = [tokenizer.special.bos], [False]
+    ids = tokenizer.beginning
+    learnt = [False] * len(ids)
     complete = used = 0  # tokens and messages up to the end of the last answer that fits
     for number, message in enumerate(conversation.messages, 1):
         start, said = tokenizer.turn(message)

@@ -45,6 +45,7 @@ def tune(
     bench = prepare(recipe, tokenizer, masked=True)
     tensors, _ = checkpoint.load(start)
     bench.model.load_state_dict(tensors["model"])
+    flops = flops_per_token(bench.model.config, keys.context)
     loss, at_once = bench.loss(), micro_batch(execution, bench.device, keys.batch, keys.context)
     keep_tokenizer(before["tokenizer"], folder)
     special = tokenizer.special
@@ -80,7 +81,7 @@ def tune(
         loss,
         Telemetry(f"sft/{keys.name}", run, folder),
         bench.identity,
-        flops_per_token(bench.model.config, keys.context),
+        lambda position: flops,
         peak_flops,
         [(max(tokens // 2, keys.batch), validation_observer(loss, slices, at_once))],
     ).run()
