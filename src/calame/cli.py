@@ -14,7 +14,8 @@ EPILOG = "The longest road is short: calame run petit-monde, then calame chat pe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 the result is not good enough, 2 a mistake that the user can mend, 130 interrupted."""
+    """Exit codes: 0 done, 1 the result is not good enough, 2 a mistake that the user can mend, 130 interrupted,
+    75 saved at SIGUSR1 or at execution.deadline, to be started again (EX_TEMPFAIL)."""
     options = _parse(arguments)
     if not hasattr(options, "call"):
         _parser().print_help()
@@ -66,7 +67,7 @@ def _guarded(call: Callable[[], int | None]) -> int:
             return 1
         if type(error).__name__ == "Interrupted":
             print(error, file=sys.stderr)
-            return 130
+            return getattr(error, "code", 130)
         raise
 
 

@@ -105,6 +105,21 @@ def _length(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         )
 
 
+def _beginnings(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    load = recipe.pretrain.load
+    if load is None or not known("pretrain", "load"):
+        return
+    if recipe.model.init:
+        remedy = "leave one of the two out"
+        yield Problem(where("pretrain", "load"), "the weights are to come from model.init already", remedy=remedy)
+    if "init_head" in load.mode and recipe.model.tie_word_embeddings and known("pretrain", "load", "mode"):
+        yield Problem(
+            where("pretrain", "load", "mode"),
+            "init_head, but the model has no head of its own",
+            remedy="model.tie_word_embeddings=false",
+        )
+
+
 def _weights(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     weights, sources = recipe.pretrain.mixture.weights, recipe.corpus.sources
     if weights is None or not known("corpus", "sources"):
@@ -234,4 +249,4 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
 
 
-CHECKS = (_batches, _length, _weights, _languages, _sources, _conversations, _worlds, _questions, _metric)
+CHECKS = (_batches, _length, _beginnings, _weights, _languages, _sources, _conversations, _worlds, _questions, _metric)

@@ -10,6 +10,8 @@ from pydantic import BeforeValidator
 
 DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
 NUMBER = re.compile(r"^\s*([0-9]+(?:[_ \u00a0\u202f][0-9]{3})*(?:\.[0-9]+)?)\s*([a-zA-Z%]*)\s*$")
+AMOUNT = r"(?:([0-9]+(?:\.[0-9]+)?)\s*{}\s*)?"
+DURATION = re.compile(r"^\s*" + "".join(AMOUNT.format(unit) for unit in ("d", "h", "m(?:in)?", "s")) + "$")
 FLOAT = re.compile(r"^\s*[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?\s*$")
 
 
@@ -71,9 +73,20 @@ def parse_share(value: object) -> float:
     return float(number / 100)
 
 
+def parse_duration(value: object) -> float:
+    """Seconds of: 90, "90s", "55m", "8h", "1h30m", "2d"."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = DURATION.match(str(value))
+    if match is None or not any(match.groups()):
+        raise ValueError(f'{value!r} is not a duration such as "8h", "55m" or "1h30m"')
+    return sum(float(number or 0) * unit for number, unit in zip(match.groups(), (86_400, 3600, 60, 1), strict=True))
+
+
 Tokens = Annotated[int, BeforeValidator(parse_tokens)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 Vocabulary = Annotated[int, BeforeValidator(parse_vocabulary)]
+Duration = Annotated[float, BeforeValidator(parse_duration)]
 Share = Annotated[float, BeforeValidator(parse_share)]
 
 

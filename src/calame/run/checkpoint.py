@@ -49,7 +49,8 @@ def save(root: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], sta
             manifest = {"format": FORMAT, "step": step, "state": dict(state), "files": files}
             write_json(temporary / MANIFEST, {**manifest, "sha256": digest(manifest)})
             _verify(temporary)
-            shutil.rmtree(final, ignore_errors=True)
+            if final.is_dir():  # of the same step, and damaged or of an older attempt
+                _remove(final)
             temporary.rename(final)
             _flush(root)
     except BaseException:
@@ -99,11 +100,26 @@ def read_state(folder: Path) -> dict[str, Any]:
     return read_json(folder / MANIFEST)["state"]
 
 
+def amend(folder: Path, **changes: Any) -> None:
+    """Change entries of a checkpoint's state (None: take one out); it is valid at every moment."""
+    manifest = _read_manifest(folder)
+    state = manifest["state"] | changes
+    manifest["state"] = {name: value for name, value in state.items() if changes.get(name, state) is not None}
+    write_json(folder / MANIFEST, {**manifest, "sha256": digest(manifest)})
+
+
 def keep_newest(root: Path, number: int, also: set[str]) -> None:
     """Remove all but the newest `number` checkpoints and those named in `also`."""
     for folder in steps(root)[:-number]:
         if folder.name not in also:
-            shutil.rmtree(folder)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    """Under another name first: a kill in the middle must not leave half a checkpoint that looks like one."""
+    leaving = folder.with_name(f".{folder.name}.old.tmp")
+    folder.rename(leaving)
+    shutil.rmtree(leaving)
 
 
 def _verify(folder: Path) -> None:

@@ -6,6 +6,7 @@ checkpoints/step-XXXXXXXX/, metrics.jsonl, mixture.json (wanted and achieved sha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from calame.model.config import flops_per_token
@@ -18,6 +19,7 @@ from calame.shards.mixture import Mixture
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Observer, Plan, Progress, Trainer
 from calame.training.setup import keep_tokenizer, micro_batch, open_shards, prepare, validation_observer
+from calame.training.start import begin_from
 from calame.training.validate import slices_of
 
 
@@ -72,7 +74,10 @@ def pretrain(
         execution.log_every,
         every if best else execution.save_every or keys.tokens,
         execution.keep,
-        best,
+        best or "val/mixed/loss",  # whatever is selected: a run that goes bad does not push its best one out
+        execution.keep_every,
+        execution.deadline,
+        keys.guard,
     )
     Trainer(
         folder,
@@ -86,6 +91,7 @@ def pretrain(
         flops_per_token(bench.model.config, keys.context),
         peak_flops,
         [(every, validation_observer(loss, slices, at_once)), (every, _consumption(loader.mixture))],
+        partial(begin_from, keys=keys.load) if keys.load else None,
     ).run()
 
 

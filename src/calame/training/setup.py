@@ -23,6 +23,7 @@ from calame.shards.read import Shard
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.batch import LossFunction, choose_attention
 from calame.training.loop import Observer, Progress
+from calame.training.stopping import poll
 from calame.training.validate import Slice, validate
 
 MICRO_BATCH = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}  # tokens; what a device of the kind digests well
@@ -125,7 +126,11 @@ def validation_observer(loss: LossFunction, slices: Sequence[Slice], tokens_at_o
 
     def observe(progress: Progress) -> dict[str, Any]:
         values = {}
-        for name, found in validate(loss, slices, rows).items():
+        try:
+            measured = validate(loss, slices, rows, lambda tokens: poll())
+        finally:
+            loss.model.train()  # it may have been cut short
+        for name, found in measured.items():
             values[f"val/{name}/loss"] = round(found.loss, 5)
             values[f"val/{name}/bpb"] = round(found.bpb, 5)
         say(

@@ -70,6 +70,7 @@ def tune(
         execution.log_every,
         max(tokens // 4, keys.batch),
         execution.keep,
+        deadline=execution.deadline,
     )
     Trainer(
         folder,

@@ -1,0 +1,107 @@
+"""Begin a run from a checkpoint of another one: what is taken over, and where that leaves the new run.
+
+A run counts its own tokens and steps (`Progress`). `Origin` says how the places of the data and of the schedule follow
+from that count where they do not coincide with it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from torch import Tensor
+
+from calame.recipe.errors import refuse
+from calame.recipe.schema import Load
+from calame.recipe.units import say_count
+from calame.run import checkpoint
+from calame.run.progress import say
+from calame.training.state import Origin, check_identity, restore_random
+
+if TYPE_CHECKING:
+    from calame.training.loop import Trainer
+
+MAY_DIFFER = ("max_position_embeddings", "initializer_range")  # they shape no tensor, but for learned positions
+EMBEDDING, HEAD = "embed_tokens.weight", "lm_head.weight"
+
+
+def find_checkpoint(location: str) -> Path:
+    """The checkpoint meant by `pretrain.load.from`. Raises `UserError` if there is none."""
+    path = Path(location)
+    if (path / checkpoint.MANIFEST).is_file():
+        return path
+    for root in (path / "pretrain" / "checkpoints", path / "checkpoints", path):
+        if found := checkpoint.newest_valid(root):
+            return found
+    raise refuse(
+        "pretrain.load.from",
+        f"{location}: no whole checkpoint there",
+        "a run's folder such as runs/NAME, or a folder step-XXXXXXXX",
+    )
+
+
+def begin_from(trainer: Trainer, keys: Load) -> None:
+    """Take over the parts of `keys.mode`. Raises `UserError` for a checkpoint of another shape, family or tokenizer."""
+    folder = find_checkpoint(keys.location)
+    tensors, state = checkpoint.load(folder)
+    parts = set(keys.mode)
+    with_head = "init_head" in parts
+    check_identity(folder, state, trainer.identity, MAY_DIFFER + (("tie_word_embeddings",) if with_head else ()))
+    weights = _with_head(tensors["model"], trainer) if with_head else tensors["model"]
+    _check_shapes(folder, weights, trainer)
+    trainer.model.load_state_dict(weights)
+    if "optimizer" in parts:
+        _check_optimizer(folder, state, trainer)
+        moments = {name: tensor for name, tensor in tensors["optimizer"].items() if not (with_head and HEAD in name)}
+        trainer.optimizer.restore(trainer.model, moments)
+    if "rng" in parts:
+        restore_random(tensors["random"], trainer.device.torch)
+    _set_progress(trainer, parts, state)
+    say(f"  begins from {folder}: {', '.join(keys.mode)}")
+
+
+def _set_progress(trainer: Trainer, parts: set[str], state: dict[str, Any]) -> None:
+    theirs, source, now = state["progress"], Origin(**state.get("origin", {})), trainer.progress
+    if "step" in parts:
+        now.position, now.step = theirs["position"], theirs["step"]
+    read = theirs["position"] + source.data if "data" in parts else 0
+    read = read // trainer.data.context * trainer.data.context  # the rows of another context begin elsewhere
+    along = 0
+    if "schedule" in parts:
+        along = theirs["position"] + source.schedule
+        now.warmup, now.horizon = theirs["warmup"], theirs["horizon"]
+    length = now.position if "schedule" not in parts else source.length if "step" in parts else 0
+    trainer.origin = Origin(read - now.position, along - now.position, length)
+    if trainer.origin.length:
+        say(f"  {say_count(trainer.plan.tokens)} tokens on top of {say_count(trainer.origin.length)}")
+
+
+def _with_head(weights: dict[str, Tensor], trainer: Trainer) -> dict[str, Tensor]:
+    if trainer.model.config.tie_word_embeddings:
+        raise refuse(
+            "pretrain.load.mode",
+            "init_head, but the model has no head of its own",
+            remedy="model.tie_word_embeddings=false",
+        )
+    return {**weights, HEAD: weights[EMBEDDING].clone()}
+
+
+def _check_optimizer(folder: Path, state: dict[str, Any], trainer: Trainer) -> None:
+    theirs = state.get("recipe", {}).get("pretrain", {}).get("optimizer", {}).get("name")
+    if theirs != trainer.plan.optimizer.name:
+        raise refuse(
+            str(folder),
+            f"its optimizer is another one: {theirs}",
+            trainer.plan.optimizer.name,
+            f"pretrain.optimizer.name={theirs}, or a mode without optimizer such as finetune",
+        )
+
+
+def _check_shapes(folder: Path, weights: dict[str, Tensor], trainer: Trainer) -> None:
+    """Names and shapes, which the configuration does not say alone: learned positions are a shape too."""
+    ours = {name: tuple(tensor.shape) for name, tensor in trainer.model.state_dict().items()}
+    theirs = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    if ours != theirs:
+        names = sorted(name for name in {**ours, **theirs} if ours.get(name) != theirs.get(name))
+        found = ", ".join(f"{name} {theirs.get(name, 'missing')} (here {ours.get(name, 'none')})" for name in names[:4])
+        raise refuse(str(folder), f"weights of other shapes: {found}", remedy="the same model as that checkpoint's")
