@@ -86,6 +86,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_chat,
         _add_export,
         _add_report,
+        _add_doctor,
     ):
         add(verbs)
     return parser
@@ -267,6 +268,22 @@ def _add_report(verbs: argparse._SubParsersAction) -> None:
         from calame.road.tools import report
 
         print(report(options.recipe, options.overrides))
+
+    verb.set_defaults(call=call)
+
+
+def _add_doctor(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("doctor", help="check that a killed run loses nothing")
+    verb.add_argument("--resume", action="store_true", required=True, help="kill a small training of RECIPE at random")
+    verb.add_argument("--kills", type=int, default=20, help="how often (20)")
+    _recipe_arguments(verb)
+
+    def call(options: argparse.Namespace) -> int:
+        from calame.road.rehearse import rehearse_resume
+
+        lines, same = rehearse_resume(options.recipe, options.overrides, options.kills)
+        print("\n".join(lines))
+        return 0 if same else 1
 
     verb.set_defaults(call=call)
 

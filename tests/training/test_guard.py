@@ -126,7 +126,7 @@ def test_a_spike_does_not_become_the_measure_of_the_next(tmp_path: Path) -> None
 @mark.parametrize(("keys", "worst"), [(SPIKE, 3.0), (SKIP, math.nan)])
 def test_too_many_within_a_window_stop_the_run(keys: Keys, worst: float, tmp_path: Path) -> None:
     keys = keys.model_copy(update={"most": 3})
-    with raises(UserError, match="training step 19: .*and 4 steps were turned away"):
+    with raises(UserError, match=r"training step 19: .*and 4 steps were turned away"):
         trainer(tmp_path, keys, {16: worst, **dict.fromkeys(range(17, 40), worst)}).run()
     assert checkpoint.newest_valid(tmp_path / "checkpoints") is not None
 

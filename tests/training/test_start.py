@@ -212,7 +212,7 @@ def test_learned_positions_of_another_number_are_a_shape(source: Path, tmp_path:
     loss = LossFunction(model, trainer_of(tmp_path / "x").device, True, "dense", False)
     trainer_of(tmp_path / "gpt2", model=model, loss=loss, identity=identity(model)).run()
     assert config_of(**learned).max_position_embeddings == 64
-    with raises(UserError, match="weights of other shapes: .*positions"):
+    with raises(UserError, match=r"weights of other shapes: .*positions"):
         taking(tmp_path / "longer", tmp_path / "gpt2", "finetune", **learned, max_position_embeddings=128).run()
 
 

@@ -19,7 +19,7 @@ from calame.shards.mixture import Mixture
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Observer, Plan, Progress, Trainer
 from calame.training.setup import keep_tokenizer, micro_batch, open_shards, prepare, validation_observer
-from calame.training.start import begin_from
+from calame.training.start import begin_from, find_place
 from calame.training.validate import slices_of
 
 
@@ -48,10 +48,11 @@ def pretrain(
     keys, execution = recipe.pretrain, recipe.execution
     tokenizer = Tokenizer.load(tokenizer_folder)
     loader = training_stream(recipe, shards, tokenizer)
-    loader.mixture.check(keys.tokens, keys.mixture.epochs)
+    start = find_place(keys.load, keys.context)
+    loader.mixture.check(start.reads(keys.tokens)[1], keys.mixture.epochs)
     bench = prepare(recipe, tokenizer, loader.masked)
     loss, at_once = bench.loss(), micro_batch(execution, bench.device, keys.batch, keys.context)
-    write_json(folder / "mixture.json", _mixture(loader.mixture, keys.tokens))
+    write_json(folder / "mixture.json", _mixture(loader.mixture, *start.reads(keys.tokens)))
     keep_tokenizer(tokenizer_folder, folder)
     special = tokenizer.special
     slices = slices_of(
@@ -90,7 +91,7 @@ def pretrain(
         bench.identity,
         flops_per_token(bench.model.config, keys.context),
         peak_flops,
-        [(every, validation_observer(loss, slices, at_once)), (every, _consumption(loader.mixture))],
+        [(every, validation_observer(loss, slices, at_once)), (every, _consumption(loader.mixture, start.origin.data))],
         partial(begin_from, keys=keys.load) if keys.load else None,
     ).run()
 
@@ -106,12 +107,15 @@ def _metric(rule: str, slices: Sequence[str]) -> str | None:
     return metric
 
 
-def _consumption(mixture: Mixture) -> Observer:
-    """data/SOURCE/tokens and /epochs: how much of each source has been read."""
+def _consumption(mixture: Mixture, before: int) -> Observer:
+    """data/SOURCE/tokens and /epochs: how much of each source has been read, with what the run it began from read
+    `before` its own count."""
 
     def observe(progress: Progress) -> dict[str, float]:
         values = {}
-        for (name, tokens), size in zip(mixture.read_before(progress.position).items(), mixture.sizes, strict=True):
+        for (name, tokens), size in zip(
+            mixture.read_before(progress.position + before).items(), mixture.sizes, strict=True
+        ):
             values[f"data/{name}/tokens"] = round(tokens)
             values[f"data/{name}/epochs"] = round(tokens / max(size, 1), 4)
         return values
@@ -119,10 +123,12 @@ def _consumption(mixture: Mixture) -> Observer:
     return observe
 
 
-def _mixture(mixture: Mixture, tokens: int) -> dict:
+def _mixture(mixture: Mixture, first: int, last: int) -> dict:
     return {
         "window": mixture.window,
         "sizes": dict(zip(mixture.names, mixture.sizes, strict=True)),
         "wanted": mixture.weights,
-        "tenths": [{name: round(share, 5) for name, share in tenth.items()} for tenth in mixture.tenths(tokens)],
+        "tenths": [
+            {name: round(share, 5) for name, share in tenth.items()} for tenth in mixture.tenths(last - first, first)
+        ],
     }

@@ -6,6 +6,7 @@ from that count where they do not coincide with it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +24,26 @@ if TYPE_CHECKING:
 
 MAY_DIFFER = ("max_position_embeddings", "initializer_range")  # they shape no tensor, but for learned positions
 EMBEDDING, HEAD = "embed_tokens.weight", "lm_head.weight"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run begins to count, and how its count leads to the places in the data and in the schedule."""
+
+    position: int = 0
+    step: int = 0
+    origin: Origin = field(default_factory=Origin)
+
+    def reads(self, tokens: int) -> tuple[int, int]:
+        """The part of the data [from, to) that a run of `pretrain.tokens` reads."""
+        return self.position + self.origin.data, tokens + self.origin.length + self.origin.data
+
+
+def find_place(keys: Load | None, context: int) -> Place:
+    """Where a run with `pretrain.load` begins, in rows of `context` tokens."""
+    if keys is None:
+        return Place()
+    return _place(set(keys.mode), checkpoint.read_state(find_checkpoint(keys.location)), context)
 
 
 def find_checkpoint(location: str) -> Path:
@@ -56,24 +77,22 @@ def begin_from(trainer: Trainer, keys: Load) -> None:
         trainer.optimizer.restore(trainer.model, moments)
     if "rng" in parts:
         restore_random(tensors["random"], trainer.device.torch)
-    _set_progress(trainer, parts, state)
-    say(f"  begins from {folder}: {', '.join(keys.mode)}")
-
-
-def _set_progress(trainer: Trainer, parts: set[str], state: dict[str, Any]) -> None:
-    theirs, source, now = state["progress"], Origin(**state.get("origin", {})), trainer.progress
-    if "step" in parts:
-        now.position, now.step = theirs["position"], theirs["step"]
-    read = theirs["position"] + source.data if "data" in parts else 0
-    read = read // trainer.data.context * trainer.data.context  # the rows of another context begin elsewhere
-    along = 0
+    start, now = _place(parts, state, trainer.data.context), trainer.progress
+    now.position, now.step, trainer.origin = start.position, start.step, start.origin
     if "schedule" in parts:
-        along = theirs["position"] + source.schedule
-        now.warmup, now.horizon = theirs["warmup"], theirs["horizon"]
-    length = now.position if "schedule" not in parts else source.length if "step" in parts else 0
-    trainer.origin = Origin(read - now.position, along - now.position, length)
-    if trainer.origin.length:
-        say(f"  {say_count(trainer.plan.tokens)} tokens on top of {say_count(trainer.origin.length)}")
+        now.warmup, now.horizon = state["progress"]["warmup"], state["progress"]["horizon"]
+    on_top = f"; ends at {say_count(trainer.end)} tokens" if start.origin.length else ""
+    say(f"  begins from {folder}: {', '.join(keys.mode)}{on_top}")
+
+
+def _place(parts: set[str], state: dict[str, Any], context: int) -> Place:
+    theirs, before = state["progress"], Origin(**state.get("origin", {}))
+    position, step = (theirs["position"], theirs["step"]) if "step" in parts else (0, 0)
+    read = theirs["position"] + before.data if "data" in parts else 0
+    read = read // context * context  # rows of another length begin elsewhere
+    along = theirs["position"] + before.schedule if "schedule" in parts else 0
+    length = position if "schedule" not in parts else before.length if "step" in parts else 0
+    return Place(position, step, Origin(read - position, along - position, length))
 
 
 def _with_head(weights: dict[str, Tensor], trainer: Trainer) -> dict[str, Tensor]:
