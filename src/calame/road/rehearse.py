@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
@@ -45,14 +45,14 @@ class Job:
 
 @dataclass
 class Tally:
-    """What the kills met: all of them, those before the first step of a run, those that hit the writing of a checkpoint,
-    and the runs that came to their end."""
+    """What the kills met: all of them, those before the first step of a run, those within the writing of a checkpoint;
+    the runs that came to their end, and how they differ from the undisturbed one."""
 
     kills: int = 0
     early: int = 0
     in_writing: int = 0
     runs: int = 0
-    faults: list[str] | None = None
+    faults: list[str] = field(default_factory=list)
 
 
 def rehearse_resume(recipe: str, overrides: Sequence[str], kills: int) -> tuple[list[str], bool]:
@@ -88,7 +88,7 @@ def _small(recipe: Recipe) -> Recipe:
 
 
 def _kill_and_compare(job: Job, place: Path, kills: int) -> Tally:
-    draw, tally = random.Random(SEED), Tally(faults=[])
+    draw, tally = random.Random(SEED), Tally()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload([__name__, "calame.training.pretrain"])
     whole, killed = place / "whole", place / "killed"
@@ -100,17 +100,23 @@ def _kill_and_compare(job: Job, place: Path, kills: int) -> Tally:
     while tally.kills < kills or killed.exists():
         left = kills - tally.kills
         patience = draw.uniform(0.0, 1.2 * max(seconds * 0.5, 0.05)) if left else None
+        before = _half_written(killed)
         finished = _child(context, job, killed, patience)
         if not finished:
             tally.kills += 1
             tally.early += not (killed / "metrics.jsonl").is_file()
-            tally.in_writing += any((killed / "checkpoints").glob(".step-*.tmp"))
+            tally.in_writing += _half_written(killed) != before
             continue
         tally.runs += 1
-        assert tally.faults is not None
         tally.faults += _differences(whole, killed)
         shutil.rmtree(killed)
     return tally
+
+
+def _half_written(folder: Path) -> set[tuple[str, int]]:
+    """What killed saves have left behind, until the next save removes it."""
+    left = (folder / "checkpoints").glob(".step-*.tmp")
+    return {(path.name, path.stat().st_ino) for path in left}
 
 
 def _child(context: Any, job: Job, folder: Path, patience: float | None = None) -> bool:
@@ -172,13 +178,12 @@ def _differences(one: Path, other: Path) -> list[str]:
 
 
 def _table(tally: Tally) -> list[str]:
-    faults = tally.faults or []
     rows = [
         ("kills", f"{tally.kills}"),
         ("  before the first step of a run", f"{tally.early}"),
         ("  within the writing of a checkpoint", f"{tally.in_writing}"),
         ("runs to the end", f"{tally.runs} of {STEPS} steps"),
-        ("losses and weights", "bit for bit the same" if not faults else "DIFFERENT"),
-        *(("", fault) for fault in faults[:6]),
+        ("losses and weights", "bit for bit the same" if not tally.faults else "DIFFERENT"),
+        *(("", fault) for fault in tally.faults[:6]),
     ]
     return [f"{name:<40} {value}" for name, value in rows]

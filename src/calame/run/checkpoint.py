@@ -104,7 +104,7 @@ def amend(folder: Path, **changes: Any) -> None:
     """Change entries of a checkpoint's state (None: take one out); it is valid at every moment."""
     manifest = _read_manifest(folder)
     state = manifest["state"] | changes
-    manifest["state"] = {name: value for name, value in state.items() if changes.get(name, state) is not None}
+    manifest["state"] = {name: value for name, value in state.items() if name not in changes or value is not None}
     write_json(folder / MANIFEST, {**manifest, "sha256": digest(manifest)})
 
 
