@@ -138,7 +138,7 @@ def turn_away(trainer: Trainer, rows: Rows, verdict: Verdict) -> None:
     kept = keep_batch(trainer.folder, step, rows, verdict)
     point = trainer.keeper.return_point() if verdict.action == "rollback" else None
     if point is not None:
-        tensors, _ = checkpoint.load(point)
+        tensors, _ = checkpoint.load(point, verified=True)
         trainer.model.load_state_dict(tensors["model"])
         trainer.optimizer.restore(trainer.model, tensors["optimizer"])
         did = f"rollback to {point.name}"

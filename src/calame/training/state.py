@@ -55,7 +55,7 @@ def resume(trainer: Trainer) -> Path | None:
         if trainer.begin is not None:
             trainer.begin(trainer)
         return None
-    tensors, state = checkpoint.load(folder)
+    tensors, state = checkpoint.load(folder, verified=True)
     check_identity(folder, state, trainer.identity)
     trainer.model.load_state_dict(tensors["model"])
     trainer.optimizer.restore(trainer.model, tensors["optimizer"])

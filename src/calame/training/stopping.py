@@ -81,6 +81,25 @@ def requests(deadline: float | None = None) -> Iterator[Requests]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def requeue_at_usr1() -> Iterator[None]:
+    """Outside of training SIGUSR1 leaves at once, with the code that asks to be started again; as SIGINT does with its
+    own. A stage that is not trained is made again."""
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise Interrupted("asked to stop; the same command goes on", REQUEUE)
+
+    try:
+        old = signal.signal(signal.SIGUSR1, leave)
+    except ValueError:  # not in the main thread
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGUSR1, old)
+
+
 def poll() -> None:
     """Raise `Cut` if the run at work is asked to stop. To be called within what can be done again."""
     if _open and _open[-1].asked() is not None:
