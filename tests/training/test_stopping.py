@@ -81,8 +81,7 @@ def whole(tmp_path_factory) -> Path:
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 130, signal.SIGUSR1: 75}
 
 
-@mark.parametrize("number", CODES)
-@mark.parametrize("step", (3, 9, STEPS))
+@mark.parametrize(("number", "step"), [*((number, 3) for number in CODES), (signal.SIGTERM, STEPS)])
 def test_a_stop_within_validation_loses_nothing(number: int, step: int, whole: Path, tmp_path: Path) -> None:
     """It is saved at once, without half a record; the validation is done when the run goes on."""
     old = signal.getsignal(number)
