@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -221,6 +223,24 @@ def test_what_is_no_checkpoint_is_refused(tmp_path: Path, source: Path) -> None:
         find_checkpoint(str(tmp_path))
     folder = checkpoint.steps(source / "pretrain" / "checkpoints")[-1]
     assert find_checkpoint(str(source)) == find_checkpoint(str(folder)) == folder
+
+
+def test_a_damaged_one_is_refused_and_not_half_taken(source: Path, tmp_path: Path) -> None:
+    """A pickle in its place, a file cut short: nothing of it comes into the new run."""
+    shutil.copytree(source / "pretrain", tmp_path / "pretrain")
+    folder = checkpoint.steps(tmp_path / "pretrain" / "checkpoints")[-1]
+    weights = folder / "model.safetensors"
+    whole = weights.read_bytes()
+    for content in (whole[:-4], pickle.dumps({"embed_tokens.weight": 1})):
+        weights.write_bytes(content)
+        with raises(UserError, match=r"not a whole checkpoint: model\.safetensors") as error:
+            taking(tmp_path / "new", tmp_path, "finetune").run()
+        assert "earlier one" in error.value.problems[0].remedy
+    weights.unlink()
+    assert find_checkpoint(str(tmp_path)) == checkpoint.steps(folder.parent)[-2]
+    torch.save({"w": torch.ones(2)}, tmp_path / "model.pt")
+    with raises(UserError, match="no whole checkpoint there"):
+        find_checkpoint(str(tmp_path / "model.pt"))
 
 
 @mark.parametrize("mode", ("resumé", "weights+speed", ["weights", "wings"], "", [], 3, "optimizer"))

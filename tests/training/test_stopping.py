@@ -129,6 +129,21 @@ def test_a_stop_after_the_last_step_is_heeded_and_the_run_is_whole(whole: Path, 
     same_run(whole, tmp_path)
 
 
+def test_a_stop_while_the_last_checkpoint_is_written_is_heeded(tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    made = trainer(tmp_path)
+    wait = made.keeper.writer.wait
+
+    def ask() -> None:
+        if made.finished:
+            os.kill(os.getpid(), signal.SIGTERM)
+        wait()
+
+    monkeypatch.setattr(made.keeper.writer, "wait", ask)
+    with raises(Interrupted):
+        made.run()
+    assert last(tmp_path)[1]["progress"]["step"] == STEPS
+
+
 def test_the_deadline_saves_and_asks_to_be_started_again(whole: Path, tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
     clock = [100.0]
     monkeypatch.setattr(stopping.time, "monotonic", lambda: clock[0])

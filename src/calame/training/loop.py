@@ -123,29 +123,29 @@ class Trainer:
                 with self.keeper, Bar("train", self.end, "tokens", self.progress.position) as bar:
                     if cut_short is not None:
                         self._observe_again(cut_short)
-                    code = self._walk(stop, bar)
-            except Cut:
-                code = stop.asked()
+                    self._walk(stop, bar)
+            except Cut:  # before a first step was done: there is nothing to save
+                pass
+            code = stop.asked()  # also where it came after the last step, while the last checkpoint was written
         if code is not None:
             position = say_count(self.progress.position)
             raise Interrupted(f"stopped at {position} tokens; the same command goes on", code)
 
-    def _walk(self, stop: Requests, bar: Bar) -> int | None:
-        """Step after step to the end (None), or until asked to stop (the exit code), with everything saved."""
+    def _walk(self, stop: Requests, bar: Bar) -> None:
+        """Step after step, to the end or until asked to stop, with everything saved."""
         meter = _Meter(self)
-        code = stop.asked()
-        while not self.finished and code is None:
+        leave = stop.asked() is not None
+        while not self.finished and not leave:
             loss, norm = self._step()
             stop.nothing_to_save = False
             self.keeper.writer.check()
             meter.note(loss, norm, bar)
             observed = self._observe()
-            marks, code = self._marks(), stop.asked()
-            if marks or code is not None or self._crossed(self.plan.save_every) or self.finished:
+            marks, leave = self._marks(), stop.asked() is not None
+            if marks or leave or self._crossed(self.plan.save_every) or self.finished:
                 self.check_finite(loss, norm)
                 self.keeper.save(*everything(self, observed), marks)
             meter.restart()
-        return code
 
     def _step(self) -> tuple[Tensor, Tensor]:
         """One optimizer step, unless the guard turns it away; returns its mean loss and gradient norm, still on the

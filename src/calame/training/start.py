@@ -47,12 +47,12 @@ def find_place(keys: Load | None, context: int) -> Place:
 
 
 def find_checkpoint(location: str) -> Path:
-    """The checkpoint meant by `pretrain.load.from`. Raises `UserError` if there is none."""
+    """The checkpoint meant by `pretrain.load.from`, its files not read yet. Raises `UserError` if there is none."""
     path = Path(location)
     if (path / checkpoint.MANIFEST).is_file():
         return path
     for root in (path / "pretrain" / "checkpoints", path / "checkpoints", path):
-        if found := checkpoint.newest_valid(root):
+        if found := checkpoint.newest_valid(root, read=False):
             return found
     raise refuse(
         "pretrain.load.from",
