@@ -46,12 +46,13 @@ class Job:
 @dataclass
 class Tally:
     """What the kills met: all of them, those before the first step of a run, those within the writing of a checkpoint;
-    the runs that came to their end, and how they differ from the undisturbed one."""
+    the runs that came to their end, and how they differ from the undisturbed one; steps that its guard turned away."""
 
     kills: int = 0
     early: int = 0
     in_writing: int = 0
     runs: int = 0
+    turned_away: int = 0
     faults: list[str] = field(default_factory=list)
 
 
@@ -97,6 +98,7 @@ def _kill_and_compare(job: Job, place: Path, kills: int) -> Tally:
     began = time.monotonic()
     _child(context, job, whole)
     seconds = time.monotonic() - began
+    tally.turned_away = sum("guard/reason" in line for line in telemetry.read(whole))
     while tally.kills < kills or killed.exists():
         left = kills - tally.kills
         patience = draw.uniform(0.0, 1.2 * max(seconds * 0.5, 0.05)) if left else None
@@ -182,7 +184,7 @@ def _table(tally: Tally) -> list[str]:
         ("kills", f"{tally.kills}"),
         ("  before the first step of a run", f"{tally.early}"),
         ("  within the writing of a checkpoint", f"{tally.in_writing}"),
-        ("runs to the end", f"{tally.runs} of {STEPS} steps"),
+        ("runs to the end", f"{tally.runs} of {STEPS} steps, {tally.turned_away} of them turned away"),
         ("losses and weights", "bit for bit the same" if not tally.faults else "DIFFERENT"),
         *(("", fault) for fault in tally.faults[:6]),
     ]
