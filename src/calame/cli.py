@@ -14,7 +14,8 @@ EPILOG = "The longest road is short: calame run petit-monde, then calame chat pe
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 1 the result is not good enough, 2 a mistake that the user can mend, 130 interrupted."""
+    """Exit codes: 0 done, 1 the result is not good enough, 2 a mistake that the user can mend, 130 interrupted,
+    75 saved at SIGUSR1 or at execution.deadline, to be started again (EX_TEMPFAIL)."""
     options = _parse(arguments)
     if not hasattr(options, "call"):
         _parser().print_help()
@@ -66,7 +67,7 @@ def _guarded(call: Callable[[], int | None]) -> int:
             return 1
         if type(error).__name__ == "Interrupted":
             print(error, file=sys.stderr)
-            return 130
+            return getattr(error, "code", 130)
         raise
 
 
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_chat,
         _add_export,
         _add_report,
+        _add_doctor,
     ):
         add(verbs)
     return parser
@@ -280,6 +282,22 @@ def _add_report(verbs: argparse._SubParsersAction) -> None:
         from calame.road.tools import report
 
         print(report(options.recipe, options.overrides))
+
+    verb.set_defaults(call=call)
+
+
+def _add_doctor(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("doctor", help="check that a killed run loses nothing")
+    verb.add_argument("--resume", action="store_true", required=True, help="kill a small training of RECIPE at random")
+    verb.add_argument("--kills", type=int, default=20, help="how often (20)")
+    _recipe_arguments(verb)
+
+    def call(options: argparse.Namespace) -> int:
+        from calame.road.rehearse import rehearse_resume
+
+        lines, same = rehearse_resume(options.recipe, options.overrides, options.kills)
+        print("\n".join(lines))
+        return 0 if same else 1
 
     verb.set_defaults(call=call)
 

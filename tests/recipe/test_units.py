@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from calame.recipe.units import (
     parse_bytes,
+    parse_duration,
     parse_share,
     parse_tokens,
     parse_vocabulary,
@@ -96,3 +97,18 @@ def test_a_count_is_never_said_with_an_exponent(number):
 )
 def test_seconds_are_said_in_two_units(seconds, text):
     assert say_seconds(seconds) == text
+
+
+@given(st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.integers(0, 99))
+def test_durations_add_up(days, hours, minutes, seconds):
+    whole = 86_400 * days + 3600 * hours + 60 * minutes + seconds
+    assert parse_duration(f"{days}d{hours}h{minutes}m{seconds}s") == whole
+    assert parse_duration(f" {days} d {hours} h {minutes} min {seconds} s ") == whole
+    assert parse_duration(f"{hours}h") == 3600 * hours and parse_duration(f"{minutes}.5m") == 60 * minutes + 30
+    assert parse_duration(whole) == whole
+
+
+@pytest.mark.parametrize("text", ["", " ", "8", "8x", "h", "1m1h", "-1h", "1,5h", "soon", None, True])
+def test_what_is_no_duration_is_refused(text):
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration(text)

@@ -143,7 +143,9 @@ def test_ctrl_c_in_training_saves_and_the_same_command_goes_on(tmp_path, calame)
     assert min(line["step"] for line in lines if line["attempt"] == 2) == step + 1
 
 
-@pytest.mark.parametrize(("sign", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)])
+@pytest.mark.parametrize(
+    ("sign", "code"), [(signal.SIGINT, 130), (signal.SIGUSR1, 75), (signal.SIGTERM, -signal.SIGTERM)]
+)
 def test_a_signal_before_the_training_leaves_nothing_half_made(tmp_path, calame, sign, code):
     Toy(tmp_path, documents=1000).recipe()
     child = calame.start(tmp_path, "run", "toy.yaml", "--to", "tokenizer")

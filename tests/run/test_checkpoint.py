@@ -55,6 +55,37 @@ def test_the_newest_valid_one_is_taken_and_older_ones_are_kept_in_number(tmp_pat
     assert [path.name for path in checkpoint.steps(tmp_path)] == ["step-00000010", "step-00003000"]
 
 
+def test_amending_changes_the_state_alone(tmp_path):
+    folder = checkpoint.save(tmp_path, 1, {"model": {"w": torch.ones(2)}}, {"a": 1, "b": False, "c": None})
+    checkpoint.amend(folder, b=None, d=[2])
+    assert checkpoint.read_state(folder) == {"a": 1, "c": None, "d": [2]}
+    assert checkpoint.damage(folder) is None
+
+
+def test_a_step_saved_again_takes_the_place_of_the_one_before(tmp_path):
+    truncate(save(tmp_path, 1, 3.0))
+    folder = save(tmp_path, 1, 4.0)
+    assert (checkpoint.load(folder)[0]["model"]["w"] == 4.0).all()
+    assert [path.name for path in tmp_path.iterdir()] == ["step-00000001"]
+
+
+def test_a_kill_while_one_is_removed_leaves_no_half(tmp_path, monkeypatch):
+    save(tmp_path, 1)
+    save(tmp_path, 2)
+
+    def half(folder):
+        (folder / "manifest.json").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(checkpoint.shutil, "rmtree", half)
+    with pytest.raises(KeyboardInterrupt):
+        checkpoint.keep_newest(tmp_path, 1, set())
+    assert [path.name for path in checkpoint.steps(tmp_path)] == ["step-00000002"]
+    monkeypatch.undo()
+    save(tmp_path, 3)
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["step-00000002", "step-00000003"]
+
+
 def truncate(folder):
     path = folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-3])

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
 import torch
-from pytest import fixture, mark, raises
+from pytest import MonkeyPatch, fixture, mark, raises
 
 from builders import plan_of, trainer_of
 from calame.recipe.errors import UserError
@@ -16,6 +18,7 @@ from calame.shards.rows import Rows
 from calame.training.batch import LossFunction
 from calame.training.loop import Progress, Trainer
 from calame.training.select import select, selected_checkpoint
+from calame.training.stopping import Interrupted
 
 VALUES = {2: 3.0, 4: 1.0, 6: 2.0, 8: 4.0, 10: 1.5}
 
@@ -78,6 +81,35 @@ def test_a_folder_without_a_checkpoint_is_refused(tmp_path: Path) -> None:
         select("last", tmp_path, tmp_path)
 
 
+def test_milestones_stay_whatever_comes_after_them(tmp_path: Path) -> None:
+    """Saved where they are due, although nothing else is."""
+    trainer_of(tmp_path, plan_of(tokens=640, keep=1, save_every=10**6, keep_every=3 * 64)).run()
+    assert names(tmp_path) == [3, 6, 9, 10]
+
+
+def test_a_stop_makes_no_milestone_and_going_on_keeps_them(tmp_path: Path) -> None:
+    plan = plan_of(tokens=640, keep=1, save_every=10**6, keep_every=4 * 64)
+
+    def stop(progress: Progress) -> dict[str, Any]:
+        if progress.step == 5:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {}
+
+    with raises(Interrupted):
+        trainer_of(tmp_path, plan, observers=[(64, stop)]).run()
+    assert names(tmp_path) == [4, 5]
+    trainer_of(tmp_path, plan).run()
+    assert names(tmp_path) == [4, 8, 10]
+
+
+def test_a_run_that_gets_worse_keeps_its_best(tmp_path: Path) -> None:
+    """Finite, but lost: the newest are worth nothing, and the good one is still there."""
+    worse = {step: float(abs(step - 4)) for step in range(1, 21)}
+    plan = plan_of(tokens=20 * 64, keep=1, save_every=64, keep_best="val/mixed/loss")
+    trainer_of(tmp_path, plan, observers=[(64, lambda progress: {"val/mixed/loss": worse[progress.step]})]).run()
+    assert names(tmp_path) == [4, 20]
+
+
 class Spoilt(LossFunction):
     """A loss that is no number from some batch on."""
 
@@ -128,6 +160,44 @@ def test_an_infinite_gradient_under_a_finite_loss_is_not_saved(tmp_path: Path) -
     with raises(UserError, match="norm"):
         trainer.run()
     assert names(tmp_path) == [2]
+
+
+def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
+    """Loss and gradient of the step were fine: its update was not."""
+    trainer = trainer_of(tmp_path, plan_of(keep=1))
+    step = trainer.optimizer.step
+
+    def overshoot() -> None:
+        step()
+        if trainer.progress.step == 3:
+            trainer.model.embed_tokens.weight.data[0, 0] = float("inf")  # type: ignore[union-attr,index]
+
+    trainer.optimizer.step = overshoot  # type: ignore[method-assign]
+    with raises(UserError, match="training step 4: weights are no numbers"):
+        trainer.run()
+    assert names(tmp_path) == [2]
+
+
+def test_a_full_disk_ends_the_run_with_the_remedy_and_it_goes_on_when_there_is_room(tmp_path: Path) -> None:
+    import safetensors.torch
+
+    save = safetensors.torch.save_file
+    with MonkeyPatch.context() as patch:
+
+        def fill(content: Any, path: Path) -> None:
+            if "step-00000004" in str(path):
+                path.write_bytes(b"half")
+                raise RuntimeError("No space left on device (os error 28)")
+            save(content, path)
+
+        patch.setattr(safetensors.torch, "save_file", fill)
+        with raises(UserError, match="the disk is full"):
+            trainer_of(tmp_path).run()
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["step-00000002"]
+    trainer_of(tmp_path).run()
+    trainer_of(tmp_path / "whole").run()
+    one, other = (checkpoint.steps(folder / "checkpoints")[-1] for folder in (tmp_path, tmp_path / "whole"))
+    assert read_json(one / "manifest.json")["files"] == read_json(other / "manifest.json")["files"]
 
 
 def test_what_observers_say_at_a_step_does_not_hide_its_loss(tmp_path: Path) -> None:

@@ -78,9 +78,10 @@ def test_steps_are_taken_as_the_recipe_times_them_and_a_resume_is_exact(
     ]
     assert [line["train/lr"] for line in lines] == approx(rates)
 
-    def stop(self: Trainer, last: bool) -> None:
+    def stop(self: Trainer) -> bool:
         if self.progress.position >= 1500:
             raise KeyboardInterrupt
+        return True
 
     with monkeypatch.context() as patch, raises(KeyboardInterrupt):
         patch.setattr(Trainer, "_observe", stop)

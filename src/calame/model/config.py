@@ -27,6 +27,10 @@ FAMILIES = {
 }
 
 
+STRETCHED = ("max_position_embeddings", "rope_theta", "rope_scaling", "rope_factor", "rope_original")
+"""What may differ from the model that one starts from, where positions are turned and not learned."""
+
+
 @dataclass(frozen=True)
 class ModelConfig:
     """`rms_norm_eps` is the epsilon of every norm, of whatever kind; `rope_...` mean nothing without rotation.

@@ -132,6 +132,21 @@ def _length(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         )
 
 
+def _beginnings(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    load = recipe.pretrain.load
+    if load is None or not known("pretrain", "load"):
+        return
+    if recipe.model.init:
+        remedy = "leave one of the two out"
+        yield Problem(where("pretrain", "load"), "the weights are to come from model.init already", remedy=remedy)
+    if "init_head" in load.mode and recipe.model.tie_word_embeddings and known("pretrain", "load", "mode"):
+        yield Problem(
+            where("pretrain", "load", "mode"),
+            "init_head, but the model has no head of its own",
+            remedy="model.tie_word_embeddings=false",
+        )
+
+
 def _weights(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     weights, sources = recipe.pretrain.mixture.weights, recipe.corpus.sources
     if weights is None or not known("corpus", "sources"):
@@ -265,6 +280,7 @@ CHECKS = (
     _batches,
     contexts,
     _length,
+    _beginnings,
     schedules,
     _weights,
     _languages,

@@ -29,6 +29,7 @@ STAND_INS: dict[str, Any] = {  # for required keys at fault, so that everything 
     "batch": 1,
     "context": 1,
     "conversations": {"x": {"from": "x"}},
+    "mode": ["weights"],
 }
 
 

@@ -10,8 +10,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from calame.recipe.modes import Mode
 from calame.recipe.timeline import Timeline
-from calame.recipe.units import Bytes, Share, TimedCount, TimedTokens, Tokens, Vocabulary
+from calame.recipe.units import Bytes, Duration, Share, TimedCount, TimedTokens, Tokens, Vocabulary
 
 NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|best:.+)$"
 PATTERNS = {  # in words, for messages
@@ -167,6 +168,39 @@ class Mixture(Section):
     )
 
 
+class Guard(Section):
+    """What becomes of a step whose loss or gradient is no number, or whose loss is a spike: over `threshold` robust
+    deviations (1.4826 x median absolute deviation; Rousseeuw & Croux 1993) above the median of the last `window`."""
+
+    nonfinite: Literal["stop", "skip"] = Field(
+        default="stop",
+        description="stop the run with a message, or leave the step out (weights stay, the text goes on)",
+    )
+    spike: Literal["off", "skip", "rollback"] = Field(
+        default="off",
+        description="skip: leave the step out; rollback: go back to the weights of the last return point too",
+    )
+    threshold: Annotated[float, Field(gt=0)] = Field(default=8.0, description="robust deviations that make a spike")
+    window: Annotated[int, Field(ge=10)] = Field(
+        default=100, description="steps that a loss is held against; none is judged before there are so many"
+    )
+    return_every: Positive = Field(default=100, description="rollback: steps from one return point to the next")
+    most: Positive = Field(default=10, description="steps turned away within a window; one more stops the run")
+
+
+class Load(Section):
+    """A checkpoint of another run to begin from, and what to take over from it (recipe/modes.py)."""
+
+    location: str = Field(
+        alias="from",
+        description="a run's folder (its newest checkpoint) or a folder step-XXXXXXXX; relative to the recipe",
+    )
+    mode: Mode = Field(
+        description="resume, decay, finetune, continue, model_only, model_data, model_opt_data, cooldown, transfer, "
+        "transfer_with_lr, or a set of weights, optimizer, schedule, data, rng, step; init_head may join any"
+    )
+
+
 class Pretrain(Section):
     tokens: PositiveTokens = Field(description="length of the run; asking for more continues it")
     batch: TimedTokens = Field(description="tokens of one optimizer step, or by token position: {0: 32768, 1B: 65536}")
@@ -196,6 +230,8 @@ class Pretrain(Section):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", description="auto: bf16 compute on a GPU, else fp32"
     )
+    guard: Guard = Guard()
+    load: Load | None = Field(default=None, description="begin from a checkpoint of another run")
 
     @property
     def timeline(self) -> Timeline:
@@ -264,7 +300,13 @@ class Execution(Section):
         default=None, description="tokens per slice during training, all at the end; derived: a twelfth of the work"
     )
     save_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")
-    keep: Positive = Field(default=3, description="newest checkpoints that are kept")
+    keep: Positive = Field(default=3, description="newest checkpoints that are kept, beside the best")
+    keep_every: PositiveTokens | None = Field(
+        default=None, description="tokens; a checkpoint is saved at each multiple and never removed"
+    )
+    deadline: Annotated[Duration, Field(gt=0)] | None = Field(
+        default=None, description="wall clock of the whole command, e.g. 8h or 55m: then training saves, exit code 75"
+    )
 
 
 class Published(Section):

@@ -25,6 +25,7 @@ LOCATIONS = (  # keys that hold a place on disk; * stands for a name of the user
     ("corpus", "sources", "*", "from"),
     ("tokenizer", "from"),
     ("model", "init"),
+    ("pretrain", "load", "from"),
     ("sft", "conversations", "*", "from"),
     ("evaluation", "questions"),
 )

@@ -11,6 +11,8 @@ from pydantic import BeforeValidator
 
 DECIMAL = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
 NUMBER = re.compile(r"^\s*([0-9]+(?:[_ \u00a0\u202f][0-9]{3})*(?:\.[0-9]+)?)\s*([a-zA-Z%]*)\s*$")
+AMOUNT = r"(?:([0-9]+(?:\.[0-9]+)?)\s*{}\s*)?"
+DURATION = re.compile(r"^\s*" + "".join(AMOUNT.format(unit) for unit in ("d", "h", "m(?:in)?", "s")) + "$")
 FLOAT = re.compile(r"^\s*[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?\s*$")
 
 
@@ -100,11 +102,22 @@ def parse_count(value: object) -> int:
     return value
 
 
+def parse_duration(value: object) -> float:
+    """Seconds of: 90, "90s", "55m", "8h", "1h30m", "2d"."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    match = DURATION.match(str(value))
+    if match is None or not any(match.groups()):
+        raise ValueError(f'{value!r} is not a duration such as "8h", "55m" or "1h30m"')
+    return sum(float(number or 0) * unit for number, unit in zip(match.groups(), (86_400, 3600, 60, 1), strict=True))
+
+
 TimedTokens = Annotated[int | dict[int, int], BeforeValidator(parse_timed(parse_tokens))]
 TimedCount = Annotated[int | dict[int, int], BeforeValidator(parse_timed(parse_count))]
 Tokens = Annotated[int, BeforeValidator(parse_tokens)]
 Bytes = Annotated[int, BeforeValidator(parse_bytes)]
 Vocabulary = Annotated[int, BeforeValidator(parse_vocabulary)]
+Duration = Annotated[float, BeforeValidator(parse_duration)]
 Share = Annotated[float, BeforeValidator(parse_share)]
 
 

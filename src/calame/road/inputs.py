@@ -42,6 +42,7 @@ def find_inputs(recipe: Recipe) -> Inputs:
     for key, location, elsewhere, find in (
         ("tokenizer.from", recipe.tokenizer.location, "hub:", _tokenizer_files),
         ("model.init", recipe.model.init, (), _weight_files),
+        ("pretrain.load.from", recipe.pretrain.load and recipe.pretrain.load.location, (), _checkpoint_manifest),
         ("evaluation.questions", recipe.evaluation.questions, "builtin:", _question_file),
     ):
         if location and not location.startswith(elsewhere):
@@ -74,6 +75,14 @@ def _weight_files(location: str) -> list[Path]:
             "model.init", f"{location}: not a folder with config.json and safetensors", "a Hugging Face folder"
         )
     return [Path(location) / "config.json", *files]
+
+
+def _checkpoint_manifest(location: str) -> list[Path]:
+    """The manifest stands for the whole checkpoint: it holds the hashes of its files."""
+    from calame.run.checkpoint import MANIFEST
+    from calame.training.start import find_checkpoint
+
+    return [find_checkpoint(location) / MANIFEST]
 
 
 def _question_file(location: str) -> list[Path]:

@@ -13,6 +13,7 @@ from calame.run.files import read_json
 from calame.run.folder import RunFolder
 from calame.run.progress import program, say
 from calame.run.stage import Stage
+from calame.training.stopping import requeue_at_usr1
 
 
 class Shortfall(Exception):
@@ -33,7 +34,8 @@ def run(recipe: str, overrides: Sequence[str], choice: Choice, dry_run: bool = F
     folder.forget_all_but(road)
     for note in derived:
         say(f"{note.key} = {f'{note.value:g}' if isinstance(note.value, float) else note.value}: {note.reason}")
-    walk(folder, road, choice)
+    with requeue_at_usr1():
+        walk(folder, road, choice)
     if picked[-1] is road[-1] and all(verdict.fresh for verdict in judge(folder, road).values()):
         _finish(folder, road, start)
 

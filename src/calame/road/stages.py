@@ -123,8 +123,10 @@ class _Builder:
 
     def _pretrain(self, before: list[Stage]) -> Stage:
         recipe, run = self.folder.recipe, self.folder.path
-        files = self._files("model.init")
+        files = self._files("model.init") | self._loaded()
         keys = {"model": _keys(recipe.model, "init"), "pretrain": _keys(recipe.pretrain, "tokens"), "seed": recipe.seed}
+        if recipe.pretrain.load:  # what counts is what is in it
+            keys["pretrain"]["load"] = _keys(recipe.pretrain.load, "from")
 
         def make(work: Work) -> None:
             from calame.training.pretrain import pretrain
@@ -215,6 +217,11 @@ class _Builder:
             export(load_checkpoint(last, "cpu"), work.folder / "huggingface", recipe.release.dtype)
 
         return Stage("release", _version("release"), {"release": _keys(recipe.release)}, make, before=tuple(before))
+
+    def _loaded(self) -> dict[str, str]:
+        """The content hash of the checkpoint that pretraining begins from, wherever it lies."""
+        found = list(self._files("pretrain.load.from").values())
+        return {"pretrain.load.from": found[0]} if found else {}
 
     def _files(self, key: str) -> dict[str, str]:
         """Content hashes of the files that a key of the recipe means, if it means any."""

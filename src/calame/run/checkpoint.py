@@ -49,7 +49,8 @@ def save(root: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], sta
             manifest = {"format": FORMAT, "step": step, "state": dict(state), "files": files}
             write_json(temporary / MANIFEST, {**manifest, "sha256": digest(manifest)})
             _verify(temporary)
-            shutil.rmtree(final, ignore_errors=True)
+            if final.is_dir():  # of the same step, and damaged or of an older attempt
+                _remove(final)
             temporary.rename(final)
             _flush(root)
     except BaseException:
@@ -65,29 +66,31 @@ def steps(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if STEP.match(path.name))
 
 
-def newest_valid(root: Path) -> Path | None:
-    """The newest checkpoint whose files are what its manifest says."""
+def newest_valid(root: Path, read: bool = True) -> Path | None:
+    """The newest checkpoint whose files are what its manifest says; without `read`, they only need to be there."""
     for folder in reversed(steps(root)):
-        if (fault := damage(folder)) is None:
+        if (fault := damage(folder, read)) is None:
             return folder
         say(f"  checkpoint {folder.name} is passed over: {fault}")
     return None
 
 
-def damage(folder: Path) -> str | None:
+def damage(folder: Path, read: bool = True) -> str | None:
     """What is wrong with a checkpoint, or None."""
     try:
-        _verify(folder)
+        _verify(folder, read)
     except (OSError, ValueError) as error:
         return str(error)
     return None
 
 
-def load(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
-    """The tensors by group, on the CPU, and the state of a checkpoint. Raises `UserError` if it is damaged."""
+def load(folder: Path, verified: bool = False) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]]:
+    """The tensors by group, on the CPU, and the state of a checkpoint. Raises `UserError` if it is damaged.
+
+    verified: it was read against its hashes a moment ago (`newest_valid`)."""
     from safetensors.torch import load_file
 
-    if (fault := damage(folder)) is not None:
+    if not verified and (fault := damage(folder)) is not None:
         raise refuse(str(folder), f"not a whole checkpoint: {fault}", remedy="take an earlier one")
     manifest = read_json(folder / MANIFEST)
     tensors = {name.removesuffix(TENSORS): load_file(folder / name) for name in manifest["files"]}
@@ -99,14 +102,29 @@ def read_state(folder: Path) -> dict[str, Any]:
     return read_json(folder / MANIFEST)["state"]
 
 
+def amend(folder: Path, **changes: Any) -> None:
+    """Change entries of a checkpoint's state (None: take one out); it is valid at every moment."""
+    manifest = _read_manifest(folder)
+    state = manifest["state"] | changes
+    manifest["state"] = {name: value for name, value in state.items() if name not in changes or value is not None}
+    write_json(folder / MANIFEST, {**manifest, "sha256": digest(manifest)})
+
+
 def keep_newest(root: Path, number: int, also: set[str]) -> None:
     """Remove all but the newest `number` checkpoints and those named in `also`."""
     for folder in steps(root)[:-number]:
         if folder.name not in also:
-            shutil.rmtree(folder)
+            _remove(folder)
 
 
-def _verify(folder: Path) -> None:
+def _remove(folder: Path) -> None:
+    """Under another name first: a kill in the middle must not leave half a checkpoint that looks like one."""
+    leaving = folder.with_name(f".{folder.name}.old.tmp")
+    folder.rename(leaving)
+    shutil.rmtree(leaving)
+
+
+def _verify(folder: Path, read: bool = True) -> None:
     """Raises `ValueError` or `OSError` saying which file is not as it was written, the manifest itself included."""
     for name, content in _read_manifest(folder)["files"].items():
         path = folder / name
@@ -114,7 +132,7 @@ def _verify(folder: Path) -> None:
             raise ValueError(f"{name} is none of the files that a checkpoint holds")
         if not path.is_file():
             raise ValueError(f"{name} is missing")
-        if file_digest(path) != content["sha256"]:
+        if read and file_digest(path) != content["sha256"]:
             raise ValueError(f"{name} does not have the content that was written ({path.stat().st_size:,} bytes)")
 
 

@@ -17,6 +17,7 @@ from calame.recipe.units import say_bytes, say_count, say_seconds
 console = Console(highlight=False)
 log = logging.getLogger("calame")
 LINE_EVERY = 15.0  # seconds between lines where there is no terminal
+BEGAN = time.monotonic()  # when the program did, near enough: every verb imports this first
 
 
 def say(text: str) -> None:

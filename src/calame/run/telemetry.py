@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,15 @@ class Telemetry:
         for path in self.files:
             with path.open("a", encoding="utf-8") as file:
                 file.write(text)
+
+    @contextmanager
+    def of_last_attempt(self) -> Iterator[None]:
+        """Records within belong to the attempt before this one: they complete what it was stopped over."""
+        now, self.attempt = self.attempt, max(1, self.attempt - 1)
+        try:
+            yield
+        finally:
+            self.attempt = now
 
 
 def read(folder: Path) -> list[dict[str, Any]]:

@@ -132,9 +132,9 @@ class Mixture:
             rest = remains
         return read
 
-    def tenths(self, tokens: int) -> list[dict[str, float]]:
-        """Achieved share by source in each tenth of the first `tokens` tokens."""
-        edges = [self.read_before(tokens * i // 10) for i in range(11)]
+    def tenths(self, tokens: int, first: int = 0) -> list[dict[str, float]]:
+        """Achieved share by source in each tenth of the `tokens` tokens that begin at `first`."""
+        edges = [self.read_before(first + tokens * i // 10) for i in range(11)]
         return [
             {
                 name: (after[name] - before[name]) / max(sum(after.values()) - sum(before.values()), 1)

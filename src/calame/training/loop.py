@@ -1,43 +1,43 @@
 """The one training loop.
 
 A step takes the batch at the token position, normalises its loss by the targets of the whole batch, clips, and steps.
-The position, the weights, the optimizer's moments and the random state are all the state there is: resuming is exact.
+The position, the weights, the optimizer's moments, the random state and what the guard has seen are all the state
+there is: resuming is exact.
 Whatever else should happen (validation, samples) is passed in as an observer.
 """
 
 from __future__ import annotations
 
 import gc
-import signal
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from calame.model.decoder import Decoder
 from calame.model.device import Device
 from calame.recipe.derive import default_warmup
-from calame.recipe.errors import refuse
+from calame.recipe.schema import Guard as GuardKeys
 from calame.recipe.schema import Optimizer, Schedule
 from calame.recipe.timeline import Timed, Timeline
 from calame.recipe.units import say_count
 from calame.run import checkpoint
-from calame.run.progress import Bar, say
+from calame.run.progress import Bar
 from calame.run.telemetry import Telemetry
 from calame.shards.rows import IGNORE, Rows
 from calame.training.ahead import Ahead, collected_rarely
 from calame.training.batch import Data, LossFunction
+from calame.training.guard import Guard, turn_away, went_bad
+from calame.training.keeping import MILESTONE, RETURN, Keeper
 from calame.training.optimizer import build_optimizer
 from calame.training.schedule import rate_share
-from calame.training.select import best_checkpoint
-
-
-class Interrupted(Exception):
-    """The user or the machine asked to stop; everything so far is saved."""
+from calame.training.state import Origin, everything, resume
+from calame.training.stopping import Cut, Interrupted, Requests, requests
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,9 @@ class Plan:
     save_every: int
     keep: int
     keep_best: str | None = None  # a metric: the checkpoint where it is lowest is kept too
+    keep_every: int | None = None  # the checkpoint at each multiple stays for good
+    deadline: float | None = None  # seconds since the program began
+    guard: GuardKeys = field(default_factory=GuardKeys)
 
 
 @dataclass
@@ -76,6 +79,7 @@ class Trainer:
     a checkpoint of another tokenizer or model is refused.
 
     observers: (every so many tokens, function of the progress giving telemetry values); also called at the end.
+    begin: called where there is no checkpoint yet, to begin from something else (`start.begin_from`).
     """
 
     folder: Path
@@ -89,49 +93,78 @@ class Trainer:
     flops_per_token: Callable[[int], float] = lambda position: 0.0
     peak_flops: float | None = None
     observers: Sequence[tuple[int, Observer]] = ()
+    begin: Callable[[Trainer], None] | None = None
     progress: Progress = field(default_factory=Progress)
+    origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
         self.optimizer = build_optimizer(self.model, self.plan.optimizer, self.device.torch)
         self.ahead = Ahead(self.data)
-        self.checkpoints = self.folder / "checkpoints"
         self.timeline = Timeline(self.plan.batch)
         self.before = 0  # where the last step began
+        self.keeper = Keeper(self.folder, self.plan.keep, self.plan.keep_best)
+        self.guard = Guard(self.plan.guard)
         schedule = self.plan.schedule
         self.progress.warmup = default_warmup(self.plan.tokens) if schedule.warmup is None else schedule.warmup
         self.progress.horizon = schedule.horizon or self.plan.tokens
 
-    def run(self) -> None:
-        """Train from the newest valid checkpoint, if any, to `plan.tokens`. Raises `Interrupted` after saving."""
-        torch.manual_seed(self.plan.seed)
-        self._resume()
-        total = self.timeline.steps(self.plan.tokens)
-        self.model.train()
-        with (
-            _polite_signals() as asked_to_stop,
-            collected_rarely(),
-            self.ahead,
-            Bar("train", self.plan.tokens, "tokens", self.progress.position) as bar,
-        ):
-            meter = _Meter(self)
-            while self.progress.step < total:
-                loss, norm = self._step()
-                meter.note(loss, norm, bar)
-                self._observe(last=self.progress.step == total)
-                stop = asked_to_stop() and self.progress.step < total
-                if stop or self._crossed(self.plan.save_every) or self.progress.step == total:
-                    self.check_finite(loss, norm)
-                    self._save()
-                if stop:
-                    raise Interrupted(
-                        f"stopped at {say_count(self.progress.position)} tokens; the same command goes on"
-                    )
-                meter.restart()
+    @property
+    def end(self) -> int:
+        """The position that the run goes to."""
+        return self.plan.tokens + self.origin.length
 
-    def _step(self) -> tuple[torch.Tensor, torch.Tensor]:
-        """One optimizer step; returns its mean loss and gradient norm, still on the device."""
-        batch = self.timeline.at(self.progress.position).batch
-        rows = self.ahead.batch(self.progress.position, batch)
+    @property
+    def finished(self) -> bool:
+        return self.progress.position + self.batch > self.end
+
+    @property
+    def batch(self) -> int:
+        """Tokens of the step about to be taken."""
+        return self.timeline.at(self.progress.position).batch
+
+    def run(self) -> None:
+        """Train from the newest valid checkpoint, if any, to the end. Raises `Interrupted` after saving when asked to
+        stop, and the error of a save that failed as soon as it is known."""
+        torch.manual_seed(self.plan.seed)
+        with requests(self.plan.deadline) as stop:
+            try:
+                stop.nothing_to_save = True
+                cut_short = resume(self)
+                at = self.progress.position
+                self.before = max(0, at - self.timeline.at(max(0, at - 1)).batch)
+                self.model.train()
+                with collected_rarely(), self.ahead, self.keeper, Bar("train", self.end, "tokens", at) as bar:
+                    if cut_short is not None:
+                        self._observe_again(cut_short)
+                    self._walk(stop, bar)
+            except Cut:  # before a first step was done: there is nothing to save
+                pass
+            code = stop.asked()  # also where it came after the last step, while the last checkpoint was written
+        if code is not None:
+            position = say_count(self.progress.position)
+            raise Interrupted(f"stopped at {position} tokens; the same command goes on", code)
+
+    def _walk(self, stop: Requests, bar: Bar) -> None:
+        """Step after step, to the end or until asked to stop, with everything saved."""
+        meter = _Meter(self)
+        leave = stop.asked() is not None
+        while not self.finished and not leave:
+            loss, norm = self._step()
+            stop.nothing_to_save = False
+            self.keeper.writer.check()
+            meter.note(loss, norm, bar)
+            observed = self._observe()
+            marks, leave = self._marks(), stop.asked() is not None
+            if marks or leave or self._crossed(self.plan.save_every) or self.finished:
+                self.check_finite(loss, norm)
+                self.keeper.save(*everything(self, observed), marks)
+            meter.restart()
+
+    def _step(self) -> tuple[Tensor, Tensor]:
+        """One optimizer step, unless the guard turns it away; returns its mean loss and gradient norm, still on the
+        device."""
+        batch = self.batch
+        rows = self.ahead.batch(self.progress.position + self.origin.data, batch)
         targets = int((rows.targets != IGNORE).sum())
         self.optimizer.set_rate(self.rate())
         total = torch.zeros((), device=self.device.torch)
@@ -140,89 +173,62 @@ class Trainer:
             loss.backward()
             total += loss.detach()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
-        self.optimizer.step()
+        verdict = self.guard.judge(total, norm, self.progress.step + 1)
+        if verdict is None:
+            self.optimizer.step()
         self.optimizer.zero_grad()
         self.before = self.progress.position
         self.progress.position += batch
         self.progress.step += 1
+        if verdict is not None:
+            turn_away(self, rows, verdict)
         return total, norm
 
     def rate(self) -> float:
         """The learning rate of the step about to be taken."""
         now = self.progress
-        batch = self.timeline.at(now.position).batch
-        share = rate_share(self.plan.schedule, now.position, batch, now.warmup, now.horizon)
-        return self.plan.optimizer.learning_rate * share
+        along = now.position + self.origin.schedule
+        return self.plan.optimizer.learning_rate * rate_share(
+            self.plan.schedule, along, self.batch, now.warmup, now.horizon
+        )
 
     def _crossed(self, every: int) -> bool:
         """Whether the last step passed a multiple of `every` tokens."""
         return self.progress.position // every > self.before // every
 
-    def _observe(self, last: bool) -> None:
-        """Call the observers that are due; what they say at a step is one record."""
-        due = [observer for every, observer in self.observers if last or self._crossed(every)]
-        values = {name: value for observer in due for name, value in observer(self.progress).items()}
+    def _marks(self) -> list[str]:
+        """What a checkpoint of this step is kept as, whatever comes after it."""
+        every = self.plan.keep_every
+        milestone = [MILESTONE] if every and self._crossed(every) else []
+        return milestone + ([RETURN] if self.guard.returns_to(self.progress.step) else [])
+
+    def _observe(self) -> bool:
+        """Call the observers that are due; what they say at a step is one record. False: a stop cut them short, and
+        nothing is written."""
+        due = [observer for every, observer in self.observers if self.finished or self._crossed(every)]
+        try:
+            values = {name: value for observer in due for name, value in observer(self.progress).items()}
+        except Cut:
+            return False
         if values:
             self.telemetry.record(self.progress.step, values)
             gc.collect()  # off during the steps
+        return True
 
-    def check_finite(self, loss: torch.Tensor, norm: torch.Tensor) -> None:
+    def _observe_again(self, folder: Path) -> None:
+        """What a stop cut short at the step of a checkpoint is done now; its record completes the one of that step."""
+        with self.telemetry.of_last_attempt():
+            if not self._observe():
+                raise Cut
+        checkpoint.amend(folder, observed=None)
+
+    def check_finite(self, loss: Tensor, norm: Tensor) -> None:
         """Raises `UserError` once loss or gradient of a step are no numbers any more: what would follow is lost, and it
         must not take the place of a good checkpoint. (A finite loss with an infinite gradient has spoilt the weights.)
+        A step that the guard turned away did not touch them.
         """
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            raise refuse(
-                f"training step {self.progress.step}",
-                f"the loss is {loss.item():g}, the gradient's norm {norm.item():g}",
-                remedy="a lower learning rate, or a longer warm-up; the checkpoints before it are kept",
-            )
-
-    def _save(self) -> None:
-        random = {"cpu": torch.get_rng_state()}
-        if self.device.torch.type == "cuda":
-            random["cuda"] = torch.cuda.get_rng_state()
-        tensors = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.tensors(self.model),
-            "random": random,
-        }
-        state = {"progress": vars(self.progress), **self.identity}
-        saved = checkpoint.save(self.checkpoints, self.progress.step, tensors, state)
-        best = best_checkpoint(self.folder, self.plan.keep_best)[0] if self.plan.keep_best else None
-        checkpoint.keep_newest(self.checkpoints, self.plan.keep, {best.name} if best else set())
-        say(f"  saved {saved.name} ({say_count(self.progress.position)} tokens)")
-
-    def _resume(self) -> None:
-        folder = checkpoint.newest_valid(self.checkpoints)
-        if folder is None:
-            return
-        tensors, state = checkpoint.load(folder)
-        check_identity(folder, state, self.identity)
-        self.model.load_state_dict(tensors["model"])
-        self.optimizer.restore(self.model, tensors["optimizer"])
-        torch.set_rng_state(tensors["random"]["cpu"])
-        if self.device.torch.type == "cuda" and "cuda" in tensors["random"]:
-            torch.cuda.set_rng_state(tensors["random"]["cuda"])
-        horizon = self.progress.horizon
-        self.progress = Progress(**state["progress"])
-        say(f"  goes on from {folder.name} ({say_count(self.progress.position)} tokens)")
-        if horizon != self.progress.horizon:
-            say(
-                f"  the schedule was drawn to {say_count(self.progress.horizon)} tokens when the run began "
-                "and stays so: what comes after runs at its final rate"
-            )
-
-
-def check_identity(folder: Path, state: dict[str, Any], identity: dict[str, Any]) -> None:
-    """Raises `UserError` if a checkpoint is of another tokenizer or another model."""
-    for key in ("tokenizer", "model"):
-        if state.get(key) != identity.get(key):
-            raise refuse(
-                str(folder),
-                f"its {key} is another one",
-                f"{identity.get(key)}",
-                "take a checkpoint of this recipe, or begin a run of another name",
-            )
+        if self.guard.took(self.progress.step) and not (torch.isfinite(loss) and torch.isfinite(norm)):
+            raise went_bad(self.progress.step, loss.item(), norm.item())
 
 
 def _micro_batches(rows: Rows, size: int) -> Iterator[Rows]:
@@ -243,11 +249,10 @@ class _Meter:
         """The clock runs during steps only, not while something is validated or saved."""
         self.start = time.monotonic()
 
-    def note(self, loss: torch.Tensor, norm: torch.Tensor, bar: Bar) -> None:
+    def note(self, loss: Tensor, norm: Tensor, bar: Bar) -> None:
         trainer, progress = self.trainer, self.trainer.progress
-        last = progress.step == trainer.timeline.steps(trainer.plan.tokens)
         batch = progress.position - trainer.before
-        due = last or progress.step == 1 or progress.step % trainer.plan.log_every == 0
+        due = trainer.finished or progress.step == 1 or progress.step % trainer.plan.log_every == 0
         value = loss.item() if due else 0.0  # waits for the device
         self.seconds += time.monotonic() - self.start
         if not due:
@@ -272,29 +277,6 @@ class _Meter:
             note += f", {values['perf/mfu']:.0%} MFU"
         if trainer.device.torch.type == "cuda":
             values["mem/peak_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 3)
-        trainer.telemetry.record(progress.step, values)
+        # What is no number is left out: JSON has no name for it. (The guard turned the step away.)
+        trainer.telemetry.record(progress.step, {key: value for key, value in values.items() if math.isfinite(value)})
         bar.advance(batch, note)
-
-
-@contextmanager
-def _polite_signals() -> Iterator[Callable[[], bool]]:
-    """SIGINT and SIGTERM ask for a stop at the end of the step; a second one stops at once."""
-    asked = []
-    old = {}
-
-    def ask(number: int, frame: object) -> None:
-        if asked:
-            raise KeyboardInterrupt
-        asked.append(number)
-        say("  asked to stop: finishing the step, then saving")
-
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            old[number] = signal.signal(number, ask)
-    except ValueError:  # not in the main thread: whoever runs us there stops us in his own way
-        pass
-    try:
-        yield lambda: bool(asked)
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from calame.model.config import flops_per_token
@@ -23,6 +24,7 @@ from calame.shards.mixture import Mixture
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Observer, Plan, Progress, Trainer
 from calame.training.setup import keep_tokenizer, micro_batch, open_shards, prepare, validation_observer
+from calame.training.start import begin_from, find_place
 from calame.training.validate import slices_of
 
 
@@ -55,7 +57,15 @@ def pretrain(
     keys, execution = recipe.pretrain, recipe.execution
     tokenizer = Tokenizer.load(tokenizer_folder)
     loader = training_stream(recipe, shards, tokenizer)
-    loader.mixture.check(keys.tokens, keys.mixture.epochs)
+    start = find_place(keys.load, loader.context)
+    if start.origin.data and len(values_of(keys.context)) > 1:
+        raise refuse(
+            "pretrain.load.mode",
+            "the text is read on, in a context that steps by token: rows would be cut where a step begins",
+            "one context, or a mode with step, or one without data",
+            f"pretrain.context={loader.context}",
+        )
+    loader.mixture.check(start.reads(keys.tokens)[1], keys.mixture.epochs)
     bench = prepare(recipe, tokenizer, loader.masked)
     context, model = loader.context, bench.model.config
     at_once = micro_batch(execution, bench.device, math.gcd(*values_of(keys.batch)), context)
@@ -63,7 +73,7 @@ def pretrain(
     loss = bench.loss(keys.label_smoothing)
     # Validation text is always masked, as in the stage evaluation, whatever the rows that are trained on.
     asked = loss if loader.masked else replace(bench, masked=True).loss()
-    write_json(folder / "mixture.json", _mixture(loader.mixture, keys.tokens))
+    write_json(folder / "mixture.json", _mixture(loader.mixture, *start.reads(keys.tokens)))
     keep_tokenizer(tokenizer_folder, folder)
     special = tokenizer.special
     slices = slices_of(
@@ -86,7 +96,10 @@ def pretrain(
         execution.log_every,
         every if best else execution.save_every or keys.tokens,
         execution.keep,
-        best,
+        best or "val/mixed/loss",  # whatever is selected: a run that goes bad does not push its best one out
+        execution.keep_every,
+        execution.deadline,
+        keys.guard,
     )
     Trainer(
         folder,
@@ -99,7 +112,11 @@ def pretrain(
         bench.identity,
         lambda position: flops_per_token(model, loader.timeline.at(position).context),
         peak_flops,
-        [(every, validation_observer(asked, slices, at_once)), (every, _consumption(loader.mixture))],
+        [
+            (every, validation_observer(asked, slices, at_once)),
+            (every, _consumption(loader.mixture, start.origin.data)),
+        ],
+        partial(begin_from, keys=keys.load) if keys.load else None,
     ).run()
 
 
@@ -114,12 +131,15 @@ def _metric(rule: str, slices: Sequence[str]) -> str | None:
     return metric
 
 
-def _consumption(mixture: Mixture) -> Observer:
-    """data/SOURCE/tokens and /epochs: how much of each source has been read."""
+def _consumption(mixture: Mixture, before: int) -> Observer:
+    """data/SOURCE/tokens and /epochs: how much of each source has been read, with what the run it began from read
+    `before` its own count."""
 
     def observe(progress: Progress) -> dict[str, float]:
         values = {}
-        for (name, tokens), size in zip(mixture.read_before(progress.position).items(), mixture.sizes, strict=True):
+        for (name, tokens), size in zip(
+            mixture.read_before(progress.position + before).items(), mixture.sizes, strict=True
+        ):
             values[f"data/{name}/tokens"] = round(tokens)
             values[f"data/{name}/epochs"] = round(tokens / max(size, 1), 4)
         return values
@@ -127,10 +147,12 @@ def _consumption(mixture: Mixture) -> Observer:
     return observe
 
 
-def _mixture(mixture: Mixture, tokens: int) -> dict:
+def _mixture(mixture: Mixture, first: int, last: int) -> dict:
     return {
         "window": mixture.window,
         "sizes": dict(zip(mixture.names, mixture.sizes, strict=True)),
         "wanted": mixture.weights,
-        "tenths": [{name: round(share, 5) for name, share in tenth.items()} for tenth in mixture.tenths(tokens)],
+        "tenths": [
+            {name: round(share, 5) for name, share in tenth.items()} for tenth in mixture.tenths(last - first, first)
+        ],
     }

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calame.model.config import ModelConfig, count_parameters
+from calame.model.config import STRETCHED, ModelConfig, count_parameters
 from calame.model.decoder import Decoder
 from calame.model.device import Device, choose_device
 from calame.model.huggingface import read_folder
@@ -23,10 +23,10 @@ from calame.shards.read import Shard
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.batch import LossFunction, choose_attention
 from calame.training.loop import Observer, Progress
+from calame.training.stopping import poll
 from calame.training.validate import Slice, validate
 
 FREE = ("vocab_size", "initializer_range")  # may differ from those of the folder that a model starts from
-STRETCHED = ("max_position_embeddings", "rope_theta", "rope_scaling", "rope_factor", "rope_original")
 MICRO_BATCH = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}  # tokens; what a device of the kind digests well
 
 
@@ -135,7 +135,11 @@ def validation_observer(loss: LossFunction, slices: Sequence[Slice], tokens_at_o
 
     def observe(progress: Progress) -> dict[str, Any]:
         values = {}
-        for name, found in validate(loss, slices, rows).items():
+        try:
+            measured = validate(loss, slices, rows, lambda tokens: poll())
+        finally:
+            loss.model.train()  # it may have been cut short
+        for name, found in measured.items():
             values[f"val/{name}/loss"] = round(found.loss, 5)
             values[f"val/{name}/bpb"] = round(found.bpb, 5)
         say(

@@ -71,6 +71,7 @@ def tune(
         execution.log_every,
         max(tokens // 4, keys.batch),
         execution.keep,
+        deadline=execution.deadline,
     )
     Trainer(
         folder,
