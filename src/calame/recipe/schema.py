@@ -216,6 +216,11 @@ class Execution(Section):
         default=None, description="tokens that pass through at once; derived from the device"
     )
     compile: Literal["auto", "on", "off"] = Field(default="auto", description="torch.compile; auto: on a GPU")
+    parallel: Literal["auto", "ddp", "fsdp", "hybrid"] = Field(
+        default="auto",
+        description="where torchrun starts several processes: each holds the whole state, a part of it, or a part of "
+        "its machine's; auto: ddp where that fits",
+    )
     threads: Positive | None = Field(default=None, description="CPU threads; derived: all")
     log_every: Positive = Field(default=10, description="steps")
     validate_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")

@@ -29,8 +29,10 @@ from calame.run.telemetry import Telemetry
 from calame.shards.rows import IGNORE, Rows
 from calame.training.batch import Data, LossFunction
 from calame.training.optimizer import build_optimizer
+from calame.training.parallel import Team
 from calame.training.schedule import rate_share
 from calame.training.select import best_checkpoint
+from calame.training.sharding import spread
 
 
 class Interrupted(Exception):
@@ -86,9 +88,11 @@ class Trainer:
     flops_per_token: float = 0.0
     peak_flops: float | None = None
     observers: Sequence[tuple[int, Observer]] = ()
+    team: Team = field(default_factory=Team)
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
+        self.spread = spread(self.model, self.team, self.device)
         self.optimizer = build_optimizer(self.model, self.plan.optimizer, self.device.torch)
         self.checkpoints = self.folder / "checkpoints"
         schedule = self.plan.schedule
@@ -102,6 +106,7 @@ class Trainer:
         total = self.plan.tokens // self.plan.batch
         self.model.train()
         with (
+            self.team.together(),
             _polite_signals() as asked_to_stop,
             Bar("train", self.plan.tokens, "tokens", self.progress.position) as bar,
         ):
@@ -110,15 +115,17 @@ class Trainer:
                 loss, norm = self._step()
                 meter.note(loss, norm, bar)
                 self._observe(last=self.progress.step == total)
-                stop = asked_to_stop() and self.progress.step < total
+                stop = self.team.any(asked_to_stop()) and self.progress.step < total
                 if stop or self._crossed(self.plan.save_every) or self.progress.step == total:
                     self.check_finite(loss, norm)
                     self._save()
                 if stop:
+                    self.team.wait()  # no process leaves while the chief is still saving: torchrun would end it
                     raise Interrupted(
                         f"stopped at {say_count(self.progress.position)} tokens; the same command goes on"
                     )
                 meter.restart()
+            self.team.wait()
 
     def _step(self) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step; returns its mean loss and gradient norm, still on the device."""
@@ -126,16 +133,19 @@ class Trainer:
         targets = int((rows.targets != IGNORE).sum())
         self.optimizer.set_rate(self.rate())
         total = torch.zeros((), device=self.device.torch)
-        for part in _micro_batches(rows, self.plan.micro_batch // self.data.context):
+        parts = list(_micro_batches(self.team.share(rows), self.plan.micro_batch // self.data.context))
+        for number, part in enumerate(parts, 1):
+            self.spread.begin(last=number == len(parts))
             loss = self.loss(part).sum() / max(targets, 1)
             loss.backward()
             total += loss.detach()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
+        self.spread.finish()
+        norm = self.spread.clip(self.plan.clip)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.progress.position += self.plan.batch
         self.progress.step += 1
-        return total, norm
+        return self.team.sum(total), norm
 
     def rate(self) -> float:
         """The learning rate of the step about to be taken."""
@@ -151,6 +161,7 @@ class Trainer:
         """Call the observers that are due; what they say at a step is one record."""
         due = [observer for every, observer in self.observers if last or self._crossed(every)]
         values = {name: value for observer in due for name, value in observer(self.progress).items()}
+        self.spread.settle()
         if values:
             self.telemetry.record(self.progress.step, values)
 
@@ -170,10 +181,12 @@ class Trainer:
         if self.device.torch.type == "cuda":
             random["cuda"] = torch.cuda.get_rng_state()
         tensors = {
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.tensors(self.model),
+            "model": self.spread.collect(self.model.state_dict()),
+            "optimizer": self.spread.collect(self.optimizer.tensors(self.model)),
             "random": random,
         }
+        if not self.team.chief:
+            return
         state = {"progress": vars(self.progress), **self.identity}
         saved = checkpoint.save(self.checkpoints, self.progress.step, tensors, state)
         best = best_checkpoint(self.folder, self.plan.keep_best)[0] if self.plan.keep_best else None
@@ -181,13 +194,13 @@ class Trainer:
         say(f"  saved {saved.name} ({say_count(self.progress.position)} tokens)")
 
     def _resume(self) -> None:
-        folder = checkpoint.newest_valid(self.checkpoints)
+        folder = self.team.tell(lambda: checkpoint.newest_valid(self.checkpoints))
         if folder is None:
             return
         tensors, state = checkpoint.load(folder)
         check_identity(folder, state, self.identity)
-        self.model.load_state_dict(tensors["model"])
-        self.optimizer.restore(self.model, tensors["optimizer"])
+        self.model.load_state_dict(self.spread.place(tensors["model"]))
+        self.optimizer.restore(self.model, self.spread.place(tensors["optimizer"]))
         torch.set_rng_state(tensors["random"]["cpu"])
         if self.device.torch.type == "cuda" and "cuda" in tensors["random"]:
             torch.cuda.set_rng_state(tensors["random"]["cuda"])
@@ -251,7 +264,8 @@ class _Meter:
         }
         note = f"loss {value:.3f}"
         if trainer.peak_flops:
-            values["perf/mfu"] = round(rate * trainer.flops_per_token / trainer.peak_flops, 4)
+            peak = trainer.peak_flops * trainer.team.size
+            values["perf/mfu"] = round(rate * trainer.flops_per_token / peak, 4)
             note += f", {values['perf/mfu']:.0%} MFU"
         if trainer.device.torch.type == "cuda":
             values["mem/peak_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 3)

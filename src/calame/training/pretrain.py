@@ -48,7 +48,8 @@ def pretrain(
     loader = training_stream(recipe, shards, tokenizer)
     loader.mixture.check(keys.tokens, keys.mixture.epochs)
     bench = prepare(recipe, tokenizer, loader.masked)
-    loss, at_once = bench.loss(), micro_batch(execution, bench.device, keys.batch, keys.context)
+    portion = bench.team.portion("pretrain.batch", keys.batch, keys.context)
+    loss, at_once = bench.loss(), micro_batch(execution, bench.device, portion, keys.context)
     write_json(folder / "mixture.json", _mixture(loader.mixture, keys.tokens))
     keep_tokenizer(tokenizer_folder, folder)
     special = tokenizer.special
@@ -85,7 +86,8 @@ def pretrain(
         bench.identity,
         flops_per_token(bench.model.config, keys.context),
         peak_flops,
-        [(every, validation_observer(loss, slices, at_once)), (every, _consumption(loader.mixture))],
+        [(every, validation_observer(loss, slices, at_once, bench.team)), (every, _consumption(loader.mixture))],
+        bench.team,
     ).run()
 
 

@@ -45,7 +45,8 @@ def tune(
     bench = prepare(recipe, tokenizer, masked=True)
     tensors, _ = checkpoint.load(start)
     bench.model.load_state_dict(tensors["model"])
-    loss, at_once = bench.loss(), micro_batch(execution, bench.device, keys.batch, keys.context)
+    portion = bench.team.portion("sft.batch", keys.batch, keys.context)
+    loss, at_once = bench.loss(), micro_batch(execution, bench.device, portion, keys.context)
     keep_tokenizer(before["tokenizer"], folder)
     special = tokenizer.special
     slices = slices_of(
@@ -82,7 +83,8 @@ def tune(
         bench.identity,
         flops_per_token(bench.model.config, keys.context),
         peak_flops,
-        [(max(tokens // 2, keys.batch), validation_observer(loss, slices, at_once))],
+        [(max(tokens // 2, keys.batch), validation_observer(loss, slices, at_once, bench.team))],
+        bench.team,
     ).run()
 
 
