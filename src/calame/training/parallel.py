@@ -19,6 +19,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch._C._distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
 from calame.model.device import Device
@@ -50,7 +51,7 @@ class Team:
     size: int = 1
     local: int = 1
     mode: Mode = "ddp"
-    store: dist.Store | None = None
+    store: Store | None = None
 
     @property
     def chief(self) -> bool:
@@ -170,9 +171,7 @@ def join() -> Team:
         torch.cuda.set_device(local)
     store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
     backend = "cpu:gloo,cuda:nccl" if there else "gloo"
-    dist.init_process_group(
-        backend, store=dist.PrefixStore("team", store), rank=rank, world_size=size, timeout=PATIENCE
-    )
+    dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
     return Team(rank, size, int(os.environ.get("LOCAL_WORLD_SIZE", size)), store=store)
 
 

@@ -169,8 +169,8 @@ class Sharded(Whole):
         square = torch.nn.utils.get_total_norm(parts).square()
         dist.all_reduce(square, group=self.parts)
         norm = (square + torch.nn.utils.get_total_norm(whole).square()).sqrt()
-        torch._foreach_mul_(parts + whole, (most / (norm + 1e-6)).clamp(max=1.0))  # as torch's clip_grad_norm_
-        return norm
+        torch._foreach_mul_(parts + whole, (most / (norm + 1e-6)).clamp(max=1.0))  # type: ignore[attr-defined]
+        return norm  # as torch's clip_grad_norm_ has it
 
     def settle(self) -> None:
         self.root.reshard()
