@@ -9,6 +9,8 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from torch.distributed import TCPStore
+
 from calame.training import parallel
 
 FORK = multiprocessing.get_context("fork")
@@ -24,10 +26,10 @@ def together(size: int, work: Callable[..., Any], *arguments: Any, local: int | 
     """What `work(*arguments)` returns in each of `size` processes, in the order of their ranks.
 
     An exception is returned in its place, as text. Whoever is not done after `most` seconds is killed: a failure."""
-    port = free_port()
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)  # torchrun's agent has it: it outlives all
     pipes = [FORK.Pipe(duplex=False) for _ in range(size)]
     members = [
-        FORK.Process(target=_member, args=(rank, size, local or size, port, pipes[rank][1], work, arguments))
+        FORK.Process(target=_member, args=(rank, size, local or size, store.port, pipes[rank][1], work, arguments))
         for rank in range(size)
     ]
     for member, (_, ours) in zip(members, pipes, strict=True):
@@ -59,6 +61,7 @@ def _member(rank: int, size: int, local: int, port: int, pipe: Connection, work:
     place = {"RANK": rank, "WORLD_SIZE": size, "LOCAL_RANK": rank % local, "LOCAL_WORLD_SIZE": local}
     os.environ |= {name: str(value) for name, value in place.items()}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    os.environ["TORCHELASTIC_USE_AGENT_STORE"] = "True"
     parallel.join.cache_clear()
     try:
         result = work(*arguments)

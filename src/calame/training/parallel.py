@@ -8,10 +8,13 @@ machines need a shared folder. The function that is trained is that of one proce
 from __future__ import annotations
 
 import json
+import math
 import os
+import time
+import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cache
 from typing import Any, Literal
@@ -19,7 +22,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 from torch import Tensor
-from torch._C._distributed_c10d import Store
+from torch._C._distributed_c10d import PrefixStore, Store
 from torch.distributed.rendezvous import rendezvous
 
 from calame.model.device import Device
@@ -30,8 +33,8 @@ from calame.shards.rows import Rows
 
 Mode = Literal["ddp", "fsdp", "hybrid"]
 PATIENCE = timedelta(minutes=30)  # what the others may be ahead of one that compiles, or of a chief that saves
-SOON = timedelta(seconds=5)  # what a chief that fails as the others do may need to say so
-LOOK_UP = timedelta(seconds=1)  # how often a process that waits for an order hears signals
+SOON = 5.0  # seconds; what a chief that fails as the others do may need to say so
+LOOK_UP = 0.2  # seconds between two looks for an order
 STATE_BYTES = 20  # a parameter: fp32 weight, gradient, its part in flight, two moments of AdamW
 STATE_SHARE = 0.5  # of a card's memory; the rest is for activations
 
@@ -128,8 +131,7 @@ class Team:
         while True:
             number += 1
             key = f"calame/order/{number}"
-            while not self._came(key):
-                pass
+            self._came(key)
             order = json.loads(self.store.get(key))
             if order is None:
                 return
@@ -146,12 +148,15 @@ class Team:
         assert self.store is not None
         return self._came("calame/left", SOON) and self.store.get("calame/left").decode() == words
 
-    def _came(self, key: str, within: timedelta = LOOK_UP) -> bool:
+    def _came(self, key: str, within: float = math.inf) -> bool:
+        """Asked now and then, not waited for: a process that waits hears signals, and no socket runs out of time."""
         assert self.store is not None
-        with suppress(dist.DistStoreError):  # not yet
-            self.store.wait([key], within)
-            return True
-        return False
+        until = time.monotonic() + within
+        while not self.store.check([key]):
+            if time.monotonic() > until:
+                return False
+            time.sleep(LOOK_UP)
+        return True
 
 
 def _lost(error: RuntimeError) -> bool:
@@ -172,7 +177,9 @@ def join() -> Team:
     store, rank, size = next(rendezvous("env://", timeout=PATIENCE))
     backend = "cpu:gloo,cuda:nccl" if there else "gloo"
     dist.init_process_group(backend, store=store, rank=rank, world_size=size, timeout=PATIENCE)
-    return Team(rank, size, int(os.environ.get("LOCAL_WORLD_SIZE", size)), store=store)
+    team = Team(rank, size, int(os.environ.get("LOCAL_WORLD_SIZE", size)))
+    attempt = team.tell(lambda: uuid.uuid4().hex)  # torchrun's store outlives a restart; old orders must not
+    return replace(team, store=PrefixStore(attempt, store))
 
 
 def check_devices(team: Team, device: Device) -> None:
