@@ -19,16 +19,18 @@ from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import Shard, distribute_tensor
 
 from builders import RandomData, cpu, decoder_of, plan_of, random_rows, trainer_of
+from calame.model import loss as loss_
 from calame.model.device import Device
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Optimizer, Schedule
 from calame.run import checkpoint, telemetry
 from calame.shards.rows import IGNORE, Rows
+from calame.training import sharding
 from calame.training.batch import LossFunction
 from calame.training.loop import Progress, Trainer
 from calame.training.muon import GatheredMuon
 from calame.training.parallel import Team, check_devices, choose_mode, join
-from calame.training.sharding import spread
+from calame.training.sharding import GradientSums, spread
 from calame.training.validate import Slice, SliceLoss, validate
 from team import together
 
@@ -37,7 +39,7 @@ PLAN: dict[str, Any] = {
     "tokens": STEPS * 64, "micro_batch": 16, "save_every": STEPS * 32, "clip": 0.5,
     "schedule": Schedule(warmup=100, horizon=STEPS * 64),
 }  # fmt: skip
-TEN: dict[str, Any] = {**PLAN, "tokens": 640}
+FEW: dict[str, Any] = {**PLAN, "tokens": 5 * 64}
 EXACT = 1e-5  # nats, over 50 steps
 
 
@@ -94,8 +96,13 @@ def alone(tmp_path_factory) -> Path:
 
 
 @mark.parametrize("mode", ("ddp", "fsdp"))
-def test_what_two_save_one_goes_on_with_and_the_reverse(mode: str, alone: Path, tmp_path: Path) -> None:
-    """Fifty steps by two processes, by one, and by two again, weights and moments, equal those of one."""
+def test_what_two_save_one_goes_on_with_and_the_reverse(
+    mode: str, alone: Path, tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    """Fifty steps by two processes, by one, and by two again, weights and moments, equal those of one. Gradients are
+    summed in several buckets."""
+    monkeypatch.setattr(sharding, "BUCKET", 3000)
+    assert len(GradientSums(list(decoder_of().parameters())).buckets) > 5
     parts = [{**PLAN, "tokens": steps * 64} for steps in (18, 34, STEPS)]
     assert together(2, train, tmp_path, mode, parts[0]) == [None, None]
     train(tmp_path, mode, parts[1])
@@ -124,11 +131,12 @@ def train_families(root: Path, mode: str) -> None:
     for name, shape in FAMILIES.items():
         model = decoder_of(1, spread=0.1, **shape)
         loss, identity = LossFunction(model, cpu(), True, "dense", False), {"model": model.config.to_json()}
-        trainer(root / name, mode, TEN, model=model, loss=loss, identity=identity).run()
+        trainer(root / name, mode, FEW, model=model, loss=loss, identity=identity).run()
 
 
-def test_every_family_in_parts(tmp_path: Path) -> None:
-    """Heads of their own, norms of queries and keys, learned positions and biases."""
+def test_every_family_in_parts(tmp_path: Path, monkeypatch: MonkeyPatch) -> None:
+    """Heads of their own, norms of queries and keys, learned positions and biases; the loss in chunks."""
+    monkeypatch.setattr(loss_, "CHUNK_BYTES", 4 * 330 * 5)  # five positions
     train_families(tmp_path / "one", "fsdp")
     assert together(2, train_families, tmp_path / "two", "fsdp") == [None, None]
     for name in FAMILIES:
@@ -140,7 +148,7 @@ def train_in_bf16(folder: Path, mode: str) -> None:
     for layer in model.layers:
         layer.input_layernorm.weight.data.uniform_(0.9, 1.1)  # type: ignore[union-attr, operator]
     loss = LossFunction(model, device, True, "dense", False)
-    trainer(folder, mode, TEN, model=model, loss=loss, device=device).run()
+    trainer(folder, mode, FEW, model=model, loss=loss, device=device).run()
 
 
 @mark.parametrize("mode", ("ddp", "fsdp"))
@@ -181,7 +189,7 @@ def test_muon_in_parts_is_muon() -> None:
 
 def test_muon_learns_alike(tmp_path: Path) -> None:
     """Its iteration is in bf16, where last digits of a gradient become steps of bf16; so not as exactly."""
-    plan = {**TEN, "optimizer": Optimizer(name="muon", learning_rate=1e-2)}
+    plan = {**FEW, "optimizer": Optimizer(name="muon", learning_rate=1e-2)}
     train(tmp_path / "one", "fsdp", plan)
     assert together(2, train, tmp_path / "two", "fsdp", plan) == [None, None]
     assert (measured(tmp_path / "one") - measured(tmp_path / "two")).abs().max() < 2e-3

@@ -24,6 +24,7 @@ def run_together(recipe: str, overrides: Sequence[str], walk: Callable[[Begun], 
         _lead(team, walk)
     else:
         _follow(team, recipe, overrides)
+    team.part()
 
 
 def _lead(team: Team, walk: Callable[[Begun], None]) -> None:

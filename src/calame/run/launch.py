@@ -17,6 +17,11 @@ def rank() -> int:
     return int(os.environ["RANK"]) if launched() else 0
 
 
+def world_size() -> int:
+    """How many processes the run has."""
+    return int(os.environ["WORLD_SIZE"]) if launched() else 1
+
+
 def chief() -> bool:
     """Whether this process speaks and writes for all: the first one, on the first machine."""
     return rank() == 0

@@ -26,6 +26,7 @@ from calame.recipe.units import say_count
 from calame.run import checkpoint
 from calame.run.progress import Bar, say
 from calame.run.telemetry import Telemetry
+from calame.shards.order import seed_of
 from calame.shards.rows import IGNORE, Rows
 from calame.training.batch import Data, LossFunction
 from calame.training.optimizer import build_optimizer
@@ -103,6 +104,8 @@ class Trainer:
         """Train from the newest valid checkpoint, if any, to `plan.tokens`. Raises `Interrupted` after saving."""
         torch.manual_seed(self.plan.seed)
         self._resume()
+        if self.team.rank:  # its own random numbers: those that are saved are the first process's
+            torch.manual_seed(seed_of(self.plan.seed, self.team.rank, self.progress.step))
         total = self.plan.tokens // self.plan.batch
         self.model.train()
         with (

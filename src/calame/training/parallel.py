@@ -7,6 +7,7 @@ machines need a shared folder. The function that is trained is that of one proce
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -121,32 +122,34 @@ class Team:
 
     def order(self, order: dict[str, Any] | None) -> None:
         """The chief's next order to those who wait; None: nothing more to do."""
-        if self.store is not None:
-            self.store.set(f"calame/order/{self.store.add('calame/orders', 1)}", json.dumps(order))
+        assert self.store is not None
+        self.store.set(f"order/{self.store.add('orders', 1)}", json.dumps(order))
 
     def orders(self) -> Iterator[dict[str, Any]]:
         """The chief's orders as they come, however long that takes, until there are no more."""
         assert self.store is not None
-        number = 0
-        while True:
-            number += 1
-            key = f"calame/order/{number}"
-            self._came(key)
-            order = json.loads(self.store.get(key))
+        for number in itertools.count(1):
+            self._came(f"order/{number}")
+            order = json.loads(self.store.get(f"order/{number}"))
             if order is None:
                 return
             yield order
 
     def leave(self, words: str) -> None:
         """The chief has no more orders; `words`: why, where that is an error that others may meet too."""
-        if self.store is not None:
-            self.store.set("calame/left", words)
-            self.order(None)
+        assert self.store is not None
+        self.store.set("left", words)
+        self.order(None)
 
     def left(self, words: str) -> bool:
         """Whether the chief has left with these words, now or soon."""
         assert self.store is not None
-        return self._came("calame/left", SOON) and self.store.get("calame/left").decode() == words
+        return self._came("left", SOON) and self.store.get("left").decode() == words
+
+    def part(self) -> None:
+        """After the last order: all connections are closed."""
+        dist.destroy_process_group()
+        join.cache_clear()
 
     def _came(self, key: str, within: float = math.inf) -> bool:
         """Asked now and then, not waited for: a process that waits hears signals, and no socket runs out of time."""
