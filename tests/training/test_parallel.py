@@ -196,22 +196,34 @@ def test_muon_learns_alike(tmp_path: Path) -> None:
     assert saved(tmp_path / "one")["optimizer"].keys() == saved(tmp_path / "two")["optimizer"].keys()
 
 
-def sums_in_a_step(mode: str, folder: Path) -> list[int]:
-    """Sizes of what is summed over all processes in a step of two micro-batches."""
-    made, sizes, plain = trainer(folder, mode, PLAN), [], dist.all_reduce
+def sums_in_a_step(mode: str, folder: Path) -> tuple[list[int], int]:
+    """Sizes of what is summed over all processes in a step of two micro-batches, and the number of sums in parts."""
+    made, sizes, scattered = trainer(folder, mode, PLAN), [], []
+    name = (
+        "reduce_scatter_single" if hasattr(dist, "reduce_scatter_single") else "reduce_scatter_tensor"
+    )  # torch < 2.13
+    plain, scatter = dist.all_reduce, getattr(dist, name)
 
     def note(tensor: Tensor, *rest: Any, **more: Any) -> Any:
         sizes.append(tensor.numel())
         return plain(tensor, *rest, **more)
 
+    def note_scattered(*rest: Any, **more: Any) -> Any:
+        scattered.append(1)
+        return scatter(*rest, **more)
+
     dist.all_reduce = note
+    setattr(dist, name, note_scattered)
     made._step()
-    return sizes
+    return sizes, len(scattered)
 
 
 def test_gradients_are_summed_once_a_step(tmp_path: Path) -> None:
-    parameters = sum(p.numel() for p in decoder_of().parameters())
-    assert together(2, sums_in_a_step, "ddp", tmp_path) == [[parameters, 1]] * 2
+    """In parts: those of two layers and of the embeddings; the norms' at once, the square of the norm, the loss."""
+    parameters = [p.numel() for p in decoder_of().parameters()]
+    norms = sum(p.numel() for p in decoder_of().parameters() if p.dim() < 2)
+    assert together(2, sums_in_a_step, "ddp", tmp_path) == [([sum(parameters), 1], 0)] * 2
+    assert together(2, sums_in_a_step, "fsdp", tmp_path) == [([norms, 1, 1], 3)] * 2
 
 
 def validated(rows: Rows, mode: str) -> dict[str, SliceLoss]:
@@ -239,6 +251,20 @@ def test_validation_is_that_of_one(mode: str) -> None:
             assert found[name].tokens == part.tokens
             assert found[name].loss == approx(part.loss, rel=1e-6)
             assert found[name].bpb == approx(part.bpb, rel=1e-6)
+
+
+def moments_after_validation(folder: Path) -> int:
+    """How many tensors the optimizer names right after an observer has used the model."""
+    made = trainer(folder, "fsdp", PLAN)
+    slices = [Slice("fr-a", random_rows(4, 16), 900, 7, 7)]
+    made.observers = [(64, lambda progress: {"val": validate(made.loss, slices, 2, team=made.team)["micro"].loss})]
+    made._step()
+    made._observe(last=True)
+    return len(made.optimizer.tensors(made.model))
+
+
+def test_after_validation_the_optimizer_knows_its_parameters(tmp_path: Path) -> None:
+    assert together(2, moments_after_validation, tmp_path) == [3 * len(decoder_of().state_dict())] * 2
 
 
 def train_until(folder: Path, mode: str, rank: int, number: int) -> None:
