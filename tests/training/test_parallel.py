@@ -201,7 +201,7 @@ def sums_in_a_step(mode: str, folder: Path) -> tuple[list[int], int]:
     made, sizes, scattered = trainer(folder, mode, PLAN), [], []
     name = (
         "reduce_scatter_single" if hasattr(dist, "reduce_scatter_single") else "reduce_scatter_tensor"
-    )  # torch < 2.13
+    )  # by version
     plain, scatter = dist.all_reduce, getattr(dist, name)
 
     def note(tensor: Tensor, *rest: Any, **more: Any) -> Any:
