@@ -24,6 +24,7 @@ from calame.model.device import Device
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Optimizer, Schedule
 from calame.run import checkpoint, telemetry
+from calame.run.files import full_disk
 from calame.shards.rows import IGNORE, Rows
 from calame.training import sharding
 from calame.training.batch import LossFunction
@@ -196,12 +197,25 @@ def test_muon_learns_alike(tmp_path: Path) -> None:
     assert saved(tmp_path / "one")["optimizer"].keys() == saved(tmp_path / "two")["optimizer"].keys()
 
 
+def room_of_placed(name: str) -> tuple[int, bool]:
+    """Numbers that a placed tensor keeps in memory, and whether gathering gives it back."""
+    model = decoder_of()
+    full = model.state_dict()[name].clone()
+    laid = spread(model, replace(join(), mode="fsdp"), cpu())
+    placed: Any = laid.place({name: full})[name]
+    gathered = laid.collect({name: placed})
+    return placed.to_local().untyped_storage().nbytes() // 4, not join().chief or torch.equal(gathered[name], full)
+
+
+def test_a_process_keeps_only_its_part() -> None:
+    half = decoder_of().embed_tokens.weight.numel() // 2
+    assert together(2, room_of_placed, "embed_tokens.weight") == [(half, True)] * 2
+
+
 def sums_in_a_step(mode: str, folder: Path) -> tuple[list[int], int]:
     """Sizes of what is summed over all processes in a step of two micro-batches, and the number of sums in parts."""
     made, sizes, scattered = trainer(folder, mode, PLAN), [], []
-    name = (
-        "reduce_scatter_single" if hasattr(dist, "reduce_scatter_single") else "reduce_scatter_tensor"
-    )  # by version
+    name = "reduce_scatter_single" if hasattr(dist, "reduce_scatter_single") else "reduce_scatter_tensor"  # by version
     plain, scatter = dist.all_reduce, getattr(dist, name)
 
     def note(tensor: Tensor, *rest: Any, **more: Any) -> Any:
@@ -278,9 +292,9 @@ def train_until(folder: Path, mode: str, rank: int, number: int) -> None:
     trainer(folder, mode, PLAN, observers=[(64, act)]).run()
 
 
-@mark.parametrize("rank", (0, 1))
-def test_asked_of_one_all_stop_and_save_once(rank: int, tmp_path: Path) -> None:
-    found = together(2, train_until, tmp_path, "fsdp", rank, signal.SIGTERM)
+def test_asked_of_one_all_stop_and_save_once(tmp_path: Path) -> None:
+    """Of the one that does not save; torchrun asks both."""
+    found = together(2, train_until, tmp_path, "fsdp", 1, signal.SIGTERM)
     assert found == ["Interrupted: stopped at 320 tokens; the same command goes on"] * 2
     assert [path.name for path in checkpoint.steps(tmp_path / "checkpoints")] == ["step-00000005"]
     assert checkpoint.newest_valid(tmp_path / "checkpoints") is not None
@@ -336,3 +350,30 @@ def test_more_processes_than_gpus_are_refused(monkeypatch: MonkeyPatch) -> None:
         check_devices(Team(0, 4, 4), device)
     check_devices(Team(0, 4, 2), device)
     check_devices(Team(), device)
+
+
+def fail_to_save(folder: Path) -> None:
+    """The disk is full where the first process saves; the others do not save."""
+
+    def save(*rest: Any) -> Path:
+        raise full_disk(folder)
+
+    checkpoint.save = save
+    trainer(folder, "ddp", {**PLAN, "save_every": 128}).run()
+
+
+def test_what_only_the_first_one_meets_ends_the_others_too(tmp_path: Path) -> None:
+    chief, other = together(2, fail_to_save, tmp_path)
+    assert "the disk is full" in chief
+    assert other.startswith("PeerLost: process 1 of 2")
+
+
+def seed_after(folder: Path) -> int:
+    train(folder, "ddp", FEW)
+    return torch.initial_seed()
+
+
+def test_each_process_draws_its_own_numbers(tmp_path: Path) -> None:
+    """Rows of one batch must not all lose the same activations; one process draws what it always drew."""
+    first, second = together(2, seed_after, tmp_path)
+    assert first == 1 and second != 1

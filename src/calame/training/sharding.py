@@ -60,7 +60,7 @@ class Replicated(Whole):
     """Gradients are summed bucket by bucket while the backward pass goes on.
 
     Not torch's DDP: the loss uses the head outside of the model's forward, and hooks of our own need neither its
-    wrapper nor its names; 60 lines that sum and overlap are all of it that is used.
+    wrapper nor its names. Summing and overlapping is all of it that is used: `GradientSums`.
     """
 
     def __init__(self, model: Decoder, team: Team):
