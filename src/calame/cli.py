@@ -62,7 +62,7 @@ def _guarded(call: Callable[[], int | None]) -> int:
         return 2
     except Exception as error:
         # Known outcomes of heavy modules, matched by name so that those modules need not be imported to say --help.
-        if type(error).__name__ in ("Shortfall", "GateFailed"):
+        if type(error).__name__ in ("Shortfall", "GateFailed", "PeerLost"):
             print(f"error: {error}", file=sys.stderr)
             return 1
         if type(error).__name__ == "Interrupted":

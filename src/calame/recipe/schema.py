@@ -293,6 +293,11 @@ class Execution(Section):
     kernels: Literal["auto", "plain"] = Field(
         default="auto", description="plain: the slow twin of every fast path, to compare with; the same function"
     )
+    parallel: Literal["auto", "ddp", "fsdp", "hybrid"] = Field(
+        default="auto",
+        description="where torchrun starts several processes: each holds the whole state, a part of it, or a part of "
+        "its machine's; auto: ddp where that fits",
+    )
     threads: Positive | None = Field(default=None, description="CPU threads; derived: all")
     log_every: Positive = Field(default=10, description="steps")
     validate_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")

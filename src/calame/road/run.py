@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from calame.recipe.load import load_recipe
 from calame.recipe.units import say_seconds
 from calame.road.stages import build_road
-from calame.road.walk import Choice, judge, walk
+from calame.road.walk import Begun, Choice, judge, walk
 from calame.run.files import read_json
 from calame.run.folder import RunFolder
+from calame.run.launch import chief, launched
 from calame.run.progress import program, say
 from calame.run.stage import Stage
 from calame.training.stopping import requeue_at_usr1
@@ -21,7 +22,24 @@ class Shortfall(Exception):
 
 
 def run(recipe: str, overrides: Sequence[str], choice: Choice, dry_run: bool = False) -> None:
-    """Walk the road of a recipe; at its end write the report and hold the model against `evaluation.require`."""
+    """Walk the road of a recipe; at its end write the report and hold the model against `evaluation.require`.
+
+    Under torchrun the first process does so, and the others join it in the trained stages."""
+    if launched() and not dry_run:
+        from calame.road.team import run_together
+
+        run_together(recipe, overrides, lambda begun: _run(recipe, overrides, choice, begun=begun))
+    elif chief():
+        _run(recipe, overrides, choice, dry_run)
+
+
+def _run(
+    recipe: str,
+    overrides: Sequence[str],
+    choice: Choice,
+    dry_run: bool = False,
+    begun: Begun = lambda stage, before: None,
+) -> None:
     start = time.time()
     loaded, derived = load_recipe(recipe, overrides)
     folder = RunFolder(loaded)
@@ -35,7 +53,7 @@ def run(recipe: str, overrides: Sequence[str], choice: Choice, dry_run: bool = F
     for note in derived:
         say(f"{note.key} = {f'{note.value:g}' if isinstance(note.value, float) else note.value}: {note.reason}")
     with requeue_at_usr1():
-        walk(folder, road, choice)
+        walk(folder, road, choice, begun=begun)
     if picked[-1] is road[-1] and all(verdict.fresh for verdict in judge(folder, road).values()):
         _finish(folder, road, start)
 

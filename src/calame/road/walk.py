@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from calame.recipe.errors import refuse
 from calame.recipe.units import say_seconds
@@ -11,6 +12,8 @@ from calame.run.folder import RunFolder
 from calame.run.progress import say
 from calame.run.stage import Stage
 from calame.run.store import Verdict
+
+Begun = Callable[[str, dict[str, Path]], None]  # a trained stage's name, and the folders of those before it, by name
 
 
 @dataclass(frozen=True)
@@ -48,8 +51,22 @@ def judge(folder: RunFolder, road: Sequence[Stage]) -> dict[str, Verdict]:
     return {stage.name: folder.store.judge(stage, folder.linked(stage)) for stage in road}
 
 
-def walk(folder: RunFolder, road: Sequence[Stage], choice: Choice, dry_run: bool = False) -> None:
-    """Make the chosen stages that are not fresh. Raises `UserError` if one of them needs a stage that is not there."""
+def walk(
+    folder: RunFolder,
+    road: Sequence[Stage],
+    choice: Choice,
+    dry_run: bool = False,
+    begun: Begun = lambda stage, before: None,
+) -> None:
+    """Make the chosen stages that are not fresh. `begun` is told of each trained stage that is about to be made.
+
+    Raises `UserError` if one of them needs a stage that is not there."""
+
+    def begin(stage: Stage) -> None:
+        if stage.trained:  # linked from its beginning, so that a run knows what it has begun
+            folder.link(stage)
+            begun(stage.name, {part.name: folder.store.folder(part) for part in stage.before})
+
     for stage in choice.pick(road):
         verdict = folder.store.judge(stage, folder.linked(stage))
         force = choice.force
@@ -62,8 +79,7 @@ def walk(folder: RunFolder, road: Sequence[Stage], choice: Choice, dry_run: bool
         if dry_run:
             continue
         _require_before(folder, stage)
-        # A trained stage is linked from its beginning, so that a run knows what it has begun.
-        made = folder.store.make(stage, force, lambda stage=stage: folder.link(stage) if stage.trained else None)
+        made = folder.store.make(stage, force, lambda stage=stage: begin(stage))
         folder.link(stage)
         seconds = (folder.store.done(stage) or {}).get("seconds", 0)
         say(f"{stage.name}: done in {say_seconds(seconds)} ({made.name})")

@@ -20,6 +20,7 @@ from calame.recipe.errors import refuse
 from calame.recipe.save import resolved_yaml
 from calame.recipe.schema import Recipe
 from calame.run.files import atomic, write_json
+from calame.run.launch import world_size
 from calame.run.stage import Stage
 from calame.run.store import Store
 
@@ -107,6 +108,7 @@ def environment() -> dict[str, object]:
         "code": _revision(),
         "python": sys.version.split()[0],
         "packages": {name: _version(name) for name in PACKAGES},
+        "processes": world_size(),
         "machine": {"system": platform.platform(), "cpus": os.cpu_count(), **_gpus()},
         "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }

@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from calame.recipe.units import say_bytes, say_count, say_seconds
+from calame.run.launch import chief
 
-console = Console(highlight=False)
+console = Console(highlight=False, quiet=not chief())  # of several processes one speaks
 log = logging.getLogger("calame")
 LINE_EVERY = 15.0  # seconds between lines where there is no terminal
 BEGAN = time.monotonic()  # when the program did, near enough: every verb imports this first

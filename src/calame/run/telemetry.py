@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from calame.run.launch import chief
+
 FILE = "metrics.jsonl"
 
 
@@ -17,11 +19,12 @@ class Telemetry:
 
     Each line holds `stage`, `attempt` (how often the stage was started), `step`, `time` (Unix seconds) and the
     values, under the names of docs/telemetry.md. Slice names in keys hold no slash of their own.
+    Of several processes only the first one writes.
     """
 
     def __init__(self, stage: str, *folders: Path):
         self.stage = stage
-        self.files = [folder / FILE for folder in folders]
+        self.files = [folder / FILE for folder in folders if chief()]
         self.attempt = 1 + max((attempts(file, stage) for file in self.files), default=0)
         for file in self.files:
             file.parent.mkdir(parents=True, exist_ok=True)

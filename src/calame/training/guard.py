@@ -29,6 +29,7 @@ from calame.run.files import atomic
 from calame.run.progress import say
 from calame.shards.rows import Rows
 from calame.tokenizer.tokenizer import Tokenizer
+from calame.training.state import put_back
 
 if TYPE_CHECKING:
     from calame.training.loop import Trainer
@@ -135,12 +136,10 @@ def went_bad(step: int, loss: float, norm: float, turned_away: int = 0) -> Excep
 def turn_away(trainer: Trainer, rows: Rows, verdict: Verdict) -> None:
     """Keep the batch of a step that was not taken and note it; go back to the last return point if that is asked."""
     step, did = trainer.progress.step, "skip"
-    kept = keep_batch(trainer.folder, step, rows, verdict)
-    point = trainer.keeper.return_point() if verdict.action == "rollback" else None
+    kept = trainer.team.tell(lambda: keep_batch(trainer.folder, step, rows, verdict))
+    point = trainer.team.tell(trainer.keeper.return_point) if verdict.action == "rollback" else None
     if point is not None:
-        tensors, _ = checkpoint.load(point, verified=True)
-        trainer.model.load_state_dict(tensors["model"])
-        trainer.optimizer.restore(trainer.model, tensors["optimizer"])
+        put_back(trainer, checkpoint.load(point, verified=True)[0])
         did = f"rollback to {point.name}"
     say(f"  step {step} is turned away ({verdict.reason}, loss {verdict.loss:.3f}): {did}; its batch: {kept}")
     trainer.telemetry.record(step, verdict.record(did))

@@ -35,7 +35,9 @@ from calame.training.batch import Data, LossFunction
 from calame.training.guard import Guard, turn_away, went_bad
 from calame.training.keeping import MILESTONE, RETURN, Keeper
 from calame.training.optimizer import build_optimizer
+from calame.training.parallel import Team
 from calame.training.schedule import rate_share
+from calame.training.sharding import spread
 from calame.training.state import Origin, everything, resume
 from calame.training.stopping import Cut, Interrupted, Requests, requests
 
@@ -94,10 +96,12 @@ class Trainer:
     peak_flops: float | None = None
     observers: Sequence[tuple[int, Observer]] = ()
     begin: Callable[[Trainer], None] | None = None
+    team: Team = field(default_factory=Team)
     progress: Progress = field(default_factory=Progress)
     origin: Origin = field(default_factory=Origin)
 
     def __post_init__(self) -> None:
+        self.spread = spread(self.model, self.team, self.device)
         self.optimizer = build_optimizer(self.model, self.plan.optimizer, self.device.torch)
         self.ahead = Ahead(self.data)
         self.timeline = Timeline(self.plan.batch)
@@ -126,9 +130,9 @@ class Trainer:
         """Train from the newest valid checkpoint, if any, to the end. Raises `Interrupted` after saving when asked to
         stop, and the error of a save that failed as soon as it is known."""
         torch.manual_seed(self.plan.seed)
-        with requests(self.plan.deadline) as stop:
+        with self.team.together(), requests(self.plan.deadline) as stop:
             try:
-                stop.nothing_to_save = True
+                stop.nothing_to_save = self.team.size == 1  # of several processes none leaves between two steps
                 cut_short = resume(self)
                 at = self.progress.position
                 self.before = max(0, at - self.timeline.at(max(0, at - 1)).batch)
@@ -139,25 +143,31 @@ class Trainer:
                     self._walk(stop, bar)
             except Cut:  # before a first step was done: there is nothing to save
                 pass
-            code = stop.asked()  # also where it came after the last step, while the last checkpoint was written
-        if code is not None:
+            code = self._asked(stop)  # also where it came after the last step, while the last checkpoint was written
+        if code:
             position = say_count(self.progress.position)
             raise Interrupted(f"stopped at {position} tokens; the same command goes on", code)
+
+    def _asked(self, stop: Requests) -> int:
+        """The exit code to leave with once any process was asked to stop, else 0."""
+        return self.team.most(stop.asked() or 0)
 
     def _walk(self, stop: Requests, bar: Bar) -> None:
         """Step after step, to the end or until asked to stop, with everything saved."""
         meter = _Meter(self)
-        leave = stop.asked() is not None
+        leave = self._asked(stop)
         while not self.finished and not leave:
             loss, norm = self._step()
             stop.nothing_to_save = False
             self.keeper.writer.check()
             meter.note(loss, norm, bar)
             observed = self._observe()
-            marks, leave = self._marks(), stop.asked() is not None
+            marks, leave = self._marks(), self._asked(stop)
             if marks or leave or self._crossed(self.plan.save_every) or self.finished:
                 self.check_finite(loss, norm)
-                self.keeper.save(*everything(self, observed), marks)
+                saved = everything(self, observed)
+                if self.team.chief:
+                    self.keeper.save(*saved, marks)
             meter.restart()
 
     def _step(self) -> tuple[Tensor, Tensor]:
@@ -168,11 +178,14 @@ class Trainer:
         targets = int((rows.targets != IGNORE).sum())
         self.optimizer.set_rate(self.rate())
         total = torch.zeros((), device=self.device.torch)
-        for part in _micro_batches(rows, self.plan.micro_batch // rows.tokens.shape[1]):
+        parts = list(_micro_batches(self.team.share(rows), self.plan.micro_batch // rows.tokens.shape[1]))
+        for number, part in enumerate(parts, 1):
+            self.spread.begin(last=number == len(parts))
             loss = self.loss.total(part) / max(targets, 1)
             loss.backward()
             total += loss.detach()
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
+        self.spread.finish()
+        total, norm = self.team.sum(total), self.spread.clip(self.plan.clip)
         verdict = self.guard.judge(total, norm, self.progress.step + 1)
         if verdict is None:
             self.optimizer.step()
@@ -210,6 +223,7 @@ class Trainer:
             values = {name: value for observer in due for name, value in observer(self.progress).items()}
         except Cut:
             return False
+        self.spread.settle()
         if values:
             self.telemetry.record(self.progress.step, values)
             gc.collect()  # off during the steps
@@ -273,7 +287,8 @@ class _Meter:
         }
         note = f"loss {value:.3f}"
         if trainer.peak_flops:
-            values["perf/mfu"] = round(rate * trainer.flops_per_token(trainer.before) / trainer.peak_flops, 4)
+            peak = trainer.peak_flops * trainer.team.size
+            values["perf/mfu"] = round(rate * trainer.flops_per_token(trainer.before) / peak, 4)
             note += f", {values['perf/mfu']:.0%} MFU"
         if trainer.device.torch.type == "cuda":
             values["mem/peak_gib"] = round(torch.cuda.max_memory_allocated() / 2**30, 3)

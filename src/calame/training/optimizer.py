@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from calame.recipe.schema import Optimizer
+from calame.training.muon import GatheredMuon, in_parts
 
 
 class Optimizers:
@@ -72,7 +73,7 @@ def build_optimizer(model: nn.Module, keys: Optimizer, device: torch.device) -> 
     ]
     if muon:
         parts.append(
-            torch.optim.Muon(
+            (GatheredMuon if in_parts(matrices) else torch.optim.Muon)(
                 matrices, lr=keys.learning_rate, weight_decay=keys.weight_decay, adjust_lr_fn="match_rms_adamw"
             )
         )

@@ -68,7 +68,8 @@ def pretrain(
     loader.mixture.check(start.reads(keys.tokens)[1], keys.mixture.epochs)
     bench = prepare(recipe, tokenizer, loader.masked)
     context, model = loader.context, bench.model.config
-    at_once = micro_batch(execution, bench.device, math.gcd(*values_of(keys.batch)), context)
+    portion = bench.team.portion("pretrain.batch", math.gcd(*values_of(keys.batch)), context)
+    at_once = micro_batch(execution, bench.device, portion, context)
     bench.model.noise = Noise(keys.dropout, keys.dropout_twice, keys.layer_drop)
     loss = bench.loss(keys.label_smoothing)
     # Validation text is always masked, as in the stage evaluation, whatever the rows that are trained on.
@@ -113,10 +114,11 @@ def pretrain(
         lambda position: flops_per_token(model, loader.timeline.at(position).context),
         peak_flops,
         [
-            (every, validation_observer(asked, slices, at_once)),
+            (every, validation_observer(asked, slices, at_once, bench.team)),
             (every, _consumption(loader.mixture, start.origin.data)),
         ],
         partial(begin_from, keys=keys.load) if keys.load else None,
+        team=bench.team,
     ).run()
 
 

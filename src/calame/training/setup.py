@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,10 @@ from calame.shards.read import Shard
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.batch import LossFunction, choose_attention
 from calame.training.loop import Observer, Progress
+from calame.training.parallel import Team, check_devices, choose_mode, join
+from calame.training.sharding import compile_layers
 from calame.training.stopping import poll
-from calame.training.validate import Slice, validate
+from calame.training.validate import ALONE, Slice, validate
 
 FREE = ("vocab_size", "initializer_range")  # may differ from those of the folder that a model starts from
 MICRO_BATCH = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}  # tokens; what a device of the kind digests well
@@ -39,6 +41,7 @@ class Bench:
     tokenizer: Tokenizer
     model: Decoder
     masked: bool
+    team: Team
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -55,9 +58,10 @@ class Bench:
         wanted, plain = execution.compile, execution.kernels == "plain"
         compiled = wanted == "on" or (wanted == "auto" and self.device.torch.type == "cuda")
         attention = "dense" if plain else choose_attention(self.device, self.masked, self.model.noise.of_attention > 0)
-        return LossFunction(
-            self.model, self.device, self.masked, attention, compiled, compiled and not plain, smoothing
-        )
+        fast, as_one = compiled and not plain, compiled and self.team.size == 1
+        if compiled and not as_one:  # gradients and parts of the model travel layer by layer
+            compile_layers(self.model)
+        return LossFunction(self.model, self.device, self.masked, attention, as_one, fast, smoothing)
 
 
 def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
@@ -75,7 +79,18 @@ def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
         f"  model: {say_count(count_parameters(config))} parameters, {config.vocab_size:,} entries; "
         f"device: {device.name} ({device.reason})"
     )
-    return Bench(recipe, device, tokenizer, model.to(device.torch), masked)
+    team = _team(recipe.execution.parallel, device, count_parameters(config))
+    return Bench(recipe, device, tokenizer, model.to(device.torch), masked, team)
+
+
+def _team(wanted: str, device: Device, parameters: int) -> Team:
+    """The processes that train, and how the model's state will lie in them, said aloud where there are several."""
+    team = join()
+    check_devices(team, device)
+    mode, reason = choose_mode(wanted, team, device, parameters)
+    if team.size > 1:
+        say(f"  {team.size} processes, {team.local} on this machine; execution.parallel = {mode}: {reason}")
+    return replace(team, mode=mode)
 
 
 def initial_weights(folder: str, config: ModelConfig, tokenizer: Tokenizer) -> dict[str, Tensor]:
@@ -129,14 +144,17 @@ def micro_batch(execution: Execution, device: Device, batch: int, context: int) 
     return fitting * context
 
 
-def validation_observer(loss: LossFunction, slices: Sequence[Slice], tokens_at_once: int) -> Observer:
+def validation_observer(
+    loss: LossFunction, slices: Sequence[Slice], tokens_at_once: int, team: Team = ALONE
+) -> Observer:
     """val/SLICE/loss and /bpb of every slice, of `mixed` and `micro`."""
     rows = max(1, tokens_at_once // slices[0].rows.tokens.shape[1])
 
     def observe(progress: Progress) -> dict[str, Any]:
         values = {}
         try:
-            measured = validate(loss, slices, rows, lambda tokens: poll())
+            # Of several processes none leaves the others alone in a validation: they look after the step.
+            measured = validate(loss, slices, rows, lambda tokens: poll() if team.size == 1 else None, team)
         finally:
             loss.model.train()  # it may have been cut short
         for name, found in measured.items():

@@ -71,11 +71,11 @@ def begin_from(trainer: Trainer, keys: Load) -> None:
     check_identity(folder, state, trainer.identity, MAY_DIFFER + (("tie_word_embeddings",) if with_head else ()))
     weights = _with_head(tensors["model"], trainer) if with_head else tensors["model"]
     _check_shapes(folder, weights, trainer)
-    trainer.model.load_state_dict(weights)
+    trainer.model.load_state_dict(trainer.spread.place(weights))
     if "optimizer" in parts:
         _check_optimizer(folder, state, trainer)
         moments = {name: tensor for name, tensor in tensors["optimizer"].items() if not (with_head and HEAD in name)}
-        trainer.optimizer.restore(trainer.model, moments)
+        trainer.optimizer.restore(trainer.model, trainer.spread.place(moments))
     if "rng" in parts:
         restore_random(tensors["random"], trainer.device.torch)
     start, now = _place(parts, state, trainer.data.context), trainer.progress

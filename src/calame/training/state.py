@@ -14,6 +14,7 @@ from calame.recipe.errors import Problem, UserError
 from calame.recipe.units import say_count
 from calame.run import checkpoint
 from calame.run.progress import say
+from calame.shards.order import seed_of
 
 if TYPE_CHECKING:
     from calame.training.loop import Trainer
@@ -32,10 +33,11 @@ class Origin:
 
 
 def everything(trainer: Trainer, observed: bool) -> tuple[dict[str, dict[str, Tensor]], State]:
-    """Tensors by group, and the state that JSON can hold. observed: False if a stop cut the step's observers short."""
+    """Tensors by group, and the state that JSON can hold: of several processes all must ask, and the first one gets it.
+    observed: False if a stop cut the step's observers short."""
     tensors = {
-        "model": trainer.model.state_dict(),
-        "optimizer": trainer.optimizer.tensors(trainer.model),
+        "model": trainer.spread.collect(trainer.model.state_dict()),
+        "optimizer": trainer.spread.collect(trainer.optimizer.tensors(trainer.model)),
         "random": random_state(trainer.device.torch),
     }
     state = {"progress": asdict(trainer.progress), **trainer.identity}
@@ -50,15 +52,15 @@ def everything(trainer: Trainer, observed: bool) -> tuple[dict[str, dict[str, Te
 
 def resume(trainer: Trainer) -> Path | None:
     """Go on from the newest valid checkpoint, or begin; the checkpoint's folder if its step is still to be observed."""
-    folder = trainer.keeper.newest_valid()
+    folder = trainer.team.tell(trainer.keeper.newest_valid)
     if folder is None:
         if trainer.begin is not None:
             trainer.begin(trainer)
+        _own_numbers(trainer)
         return None
     tensors, state = checkpoint.load(folder, verified=True)
     check_identity(folder, state, trainer.identity)
-    trainer.model.load_state_dict(tensors["model"])
-    trainer.optimizer.restore(trainer.model, tensors["optimizer"])
+    put_back(trainer, tensors)
     restore_random(tensors["random"], trainer.device.torch)
     drawn = trainer.progress.horizon
     trainer.progress = type(trainer.progress)(**state["progress"])
@@ -71,7 +73,20 @@ def resume(trainer: Trainer) -> Path | None:
             f"  the schedule was drawn to {say_count(trainer.progress.horizon)} tokens when the run began "
             "and stays so: what comes after runs at its final rate"
         )
+    _own_numbers(trainer)
     return None if state.get("observed", True) else folder
+
+
+def put_back(trainer: Trainer, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Weights and moments of a checkpoint, as they lie in this process."""
+    trainer.model.load_state_dict(trainer.spread.place(tensors["model"]))
+    trainer.optimizer.restore(trainer.model, trainer.spread.place(tensors["optimizer"]))
+
+
+def _own_numbers(trainer: Trainer) -> None:
+    """Each process draws random numbers of its own; those that are saved are the first one's."""
+    if trainer.team.rank:
+        torch.manual_seed(seed_of(trainer.plan.seed, trainer.team.rank, trainer.progress.step))
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -12,6 +12,9 @@ import torch
 from calame.shards.read import Shard
 from calame.shards.rows import IGNORE, Rows, lay_out
 from calame.training.batch import LossFunction
+from calame.training.parallel import Team
+
+ALONE = Team()
 
 
 @dataclass(frozen=True)
@@ -70,16 +73,21 @@ def _rows(shard: Shard, chosen: np.ndarray, lengths: np.ndarray, context: int, p
 
 @torch.no_grad()
 def validate(
-    loss: LossFunction, slices: Sequence[Slice], rows_at_once: int, done: Callable[[int], object] = lambda tokens: None
+    loss: LossFunction,
+    slices: Sequence[Slice],
+    rows_at_once: int,
+    done: Callable[[int], object] = lambda tokens: None,
+    team: Team = ALONE,
 ) -> dict[str, SliceLoss]:
     """Each slice's loss; `mixed`: the mean over languages of the mean over their slices; `micro`: over all tokens.
 
-    `done` is told how many tokens have been read since it was last told."""
+    `done` is told how many tokens have been read since it was last told. The processes of a team read their turns."""
     loss.model.eval()
     found, sums = {}, []
     for part in slices:
         nats = ends = asked = 0.0
-        for start in range(0, len(part.rows), rows_at_once):
+        for turn in range(0, len(part.rows), rows_at_once * team.size):  # as many turns in every process
+            start = turn + team.rank * rows_at_once
             rows = _filled(part.rows[start : start + rows_at_once], rows_at_once)
             losses = loss(rows).double().cpu().numpy()
             targets = rows.targets.reshape(-1)
@@ -87,6 +95,7 @@ def validate(
             ends += losses[targets == part.eos].sum()
             asked += (targets != IGNORE).sum()
             done(int((targets != IGNORE).sum()))
+        nats, ends, asked = team.sum(torch.tensor([nats, ends, asked], dtype=torch.float64)).tolist()
         found[part.name] = SliceLoss(nats / max(asked, 1), (nats - ends) / math.log(2) / part.bytes, int(asked))
         sums.append((nats, ends, asked, part.bytes))
     loss.model.train()

@@ -46,7 +46,8 @@ def tune(
     tensors, _ = checkpoint.load(start)
     bench.model.load_state_dict(tensors["model"])
     flops = flops_per_token(bench.model.config, keys.context)
-    loss, at_once = bench.loss(), micro_batch(execution, bench.device, keys.batch, keys.context)
+    portion = bench.team.portion("sft.batch", keys.batch, keys.context)
+    loss, at_once = bench.loss(), micro_batch(execution, bench.device, portion, keys.context)
     keep_tokenizer(before["tokenizer"], folder)
     special = tokenizer.special
     slices = slices_of(
@@ -84,7 +85,8 @@ def tune(
         bench.identity,
         lambda position: flops,
         peak_flops,
-        [(max(tokens // 2, keys.batch), validation_observer(loss, slices, at_once))],
+        [(max(tokens // 2, keys.batch), validation_observer(loss, slices, at_once, bench.team))],
+        team=bench.team,
     ).run()
 
 
