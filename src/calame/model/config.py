@@ -29,7 +29,8 @@ FAMILIES = {
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """`rms_norm_eps` is the epsilon of every norm, of whatever kind; `rope_theta` means nothing without rotation."""
+    """`rms_norm_eps` is the epsilon of every norm, of whatever kind; `rope_theta` means nothing without rotation.
+    `norm_scale`: what stored norm gains are multiplied by (`model/scaled_norm.py`)."""
 
     vocab_size: int
     hidden_size: int
@@ -44,6 +45,7 @@ class ModelConfig:
     tie_word_embeddings: bool
     initializer_range: float
     family: str = "llama"
+    norm_scale: float = 1.0
 
     @property
     def parts(self) -> Family:
@@ -52,7 +54,8 @@ class ModelConfig:
     @staticmethod
     def from_recipe(model: schema.Model, vocab_size: int) -> ModelConfig:
         """The configuration of a derived recipe (no None left) with the tokenizer's vocabulary."""
-        values = {name: getattr(model, name) for name in ModelConfig.__dataclass_fields__ if name != "vocab_size"}
+        others = ("vocab_size", "norm_scale")  # the tokenizer's, and the precision's
+        values = {name: getattr(model, name) for name in ModelConfig.__dataclass_fields__ if name not in others}
         assert None not in values.values()
         return ModelConfig(vocab_size=vocab_size, **values)
 
@@ -61,7 +64,10 @@ class ModelConfig:
         return ModelConfig(**values)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self)
+        if self.norm_scale == 1:
+            values.pop("norm_scale")
+        return values
 
 
 def count_terms(config: ModelConfig) -> dict[str, int]:

@@ -7,6 +7,8 @@ Names of modules and parameters are those of `transformers`' LlamaForCausalLM be
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -14,6 +16,7 @@ from torch import Tensor, nn
 from calame.model.attention import Span, attend
 from calame.model.cache import Cache, LayerCache
 from calame.model.config import ModelConfig
+from calame.model.scaled_norm import ScaledRMSNorm
 
 
 class RMSNorm(nn.Module):
@@ -32,6 +35,8 @@ class RMSNorm(nn.Module):
 
 def norm_of(config: ModelConfig) -> nn.Module:
     """The family's norm over hidden_size."""
+    if config.norm_scale != 1:
+        return ScaledRMSNorm(config.hidden_size, config.rms_norm_eps, config.norm_scale)
     if config.parts.rms:
         return RMSNorm(config.hidden_size, config.rms_norm_eps)
     return nn.LayerNorm(config.hidden_size, config.rms_norm_eps)
@@ -121,6 +126,10 @@ class Block(nn.Module):
         return x + self.mlp(self.post_attention_layernorm(x))
 
 
+def call_plainly(number: int, layer: nn.Module, *inputs: Any) -> Tensor:
+    return layer(*inputs)
+
+
 class Decoder(nn.Module):
     """Token ids to final hidden states; `head` turns those into logits.
 
@@ -142,6 +151,7 @@ class Decoder(nn.Module):
             None if config.tie_word_embeddings else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         )
         cos, sin = rotary_table(config, config.max_position_embeddings)
+        self.call_layer = call_plainly  # or one that recomputes: training/memory.py
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
@@ -157,7 +167,7 @@ class Decoder(nn.Module):
                     spread = self.config.initializer_range * (narrow if added else 1.0)
                     parameter.copy_(torch.empty(parameter.shape).normal_(0, spread, generator=generator))
                 else:
-                    parameter.fill_(0.0 if name.endswith(".bias") else 1.0)
+                    parameter.fill_(0.0 if name.endswith(".bias") else 1 / self.config.norm_scale)
 
     @property
     def head(self) -> Tensor:
@@ -179,7 +189,7 @@ class Decoder(nn.Module):
         else:
             turn = (self.cos[positions][:, None], self.sin[positions][:, None])
         for number, layer in enumerate(self.layers):
-            x = layer(x, turn, span, cache.layers[number] if cache is not None else None)
+            x = self.call_layer(number, layer, x, turn, span, cache.layers[number] if cache is not None else None)
         return self.norm(x)
 
     def logits(self, hidden: Tensor) -> Tensor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from calame.recipe.errors import Problem
+from calame.recipe.precision import precision_check
 from calame.recipe.schema import Conversations, Model, Recipe, Source
 from calame.recipe.units import say_count
 
@@ -234,4 +235,4 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
 
 
-CHECKS = (_batches, _length, _weights, _languages, _sources, _conversations, _worlds, _questions, _metric)
+CHECKS = (precision_check, _batches, _length, _weights, _languages, _sources, _conversations, _worlds, _questions, _metric)

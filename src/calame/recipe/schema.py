@@ -121,6 +121,11 @@ class Optimizer(Section):
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.95
     epsilon: Annotated[float, Field(gt=0)] = 1e-8
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    state: Literal["fp32", "bf16", "int8"] | None = Field(
+        default=None,
+        description="how AdamW's moments are stored; derived: bf16 where the weights are (8 or 4 bytes a parameter); "
+        "int8: by blocks, 2 bytes",
+    )
 
 
 class Schedule(Section):
@@ -159,8 +164,10 @@ class Pretrain(Section):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     clip: Annotated[float, Field(gt=0)] = Field(default=1.0, description="greatest norm of the whole gradient")
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        default="auto", description="auto: bf16 compute on a GPU, else fp32"
+    precision: Literal["auto", "fp32", "bf16", "bf16-rounded", "bf16-scaled", "fp16"] = Field(
+        default="auto",
+        description="auto: bf16 on a GPU, else fp32. bf16, fp16 (scaled loss): compute over fp32 weights. bf16-rounded: "
+        "bf16 weights, rounded stochastically. bf16-scaled: as Gaperon, for comparison",
     )
 
 
@@ -214,6 +221,12 @@ class Execution(Section):
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     micro_batch: PositiveTokens | None = Field(
         default=None, description="tokens that pass through at once; derived from the device"
+    )
+    activation_checkpointing: Literal["none", "selective", "full"] = Field(
+        default="none", description="compute again in the backward pass: nothing, every second layer, every layer"
+    )
+    memory: Annotated[Bytes, Field(gt=0)] | None = Field(
+        default=None, description="most memory of the GPU that may be used, as 16GB; default: all of it"
     )
     compile: Literal["auto", "on", "off"] = Field(default="auto", description="torch.compile; auto: on a GPU")
     threads: Positive | None = Field(default=None, description="CPU threads; derived: all")

@@ -30,6 +30,7 @@ class LossFunction:
 
     def __init__(self, model: Decoder, device: Device, masked: bool, attention: str, compiled: bool):
         self.model, self.device, self.masked, self.attention = model, device, masked, attention
+        self.compiled = compiled
         self._forward = torch.compile(self._plain, dynamic=False) if compiled else self._plain
         self._room = 0  # edges that a batch has had; grows by doubling, so that shapes change a few times at most
 

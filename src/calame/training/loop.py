@@ -29,6 +29,7 @@ from calame.run.telemetry import Telemetry
 from calame.shards.rows import IGNORE, Rows
 from calame.training.batch import Data, LossFunction
 from calame.training.optimizer import build_optimizer
+from calame.training.scaler import LossScaler
 from calame.training.schedule import rate_share
 from calame.training.select import best_checkpoint
 
@@ -89,7 +90,9 @@ class Trainer:
     progress: Progress = field(default_factory=Progress)
 
     def __post_init__(self) -> None:
-        self.optimizer = build_optimizer(self.model, self.plan.optimizer, self.device.torch)
+        compiled = self.loss.compiled
+        self.optimizer = build_optimizer(self.model, self.plan.optimizer, self.device, self.plan.seed, compiled)
+        self.scaler = LossScaler(self.device.compute == torch.float16)
         self.checkpoints = self.folder / "checkpoints"
         schedule = self.plan.schedule
         self.progress.warmup = default_warmup(self.plan.tokens) if schedule.warmup is None else schedule.warmup
@@ -128,10 +131,12 @@ class Trainer:
         total = torch.zeros((), device=self.device.torch)
         for part in _micro_batches(rows, self.plan.micro_batch // self.data.context):
             loss = self.loss(part).sum() / max(targets, 1)
-            loss.backward()
+            self.scaler.scale(loss).backward()
             total += loss.detach()
+        self.scaler.unscale(self.model)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.plan.clip)
-        self.optimizer.step()
+        if self.scaler.accept(norm):
+            self.optimizer.step()
         self.optimizer.zero_grad()
         self.progress.position += self.plan.batch
         self.progress.step += 1
@@ -158,7 +163,7 @@ class Trainer:
         """Raises `UserError` once loss or gradient of a step are no numbers any more: what would follow is lost, and it
         must not take the place of a good checkpoint. (A finite loss with an infinite gradient has spoilt the weights.)
         """
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
+        if not self.scaler.left_out and not (torch.isfinite(loss) and torch.isfinite(norm)):
             raise refuse(
                 f"training step {self.progress.step}",
                 f"the loss is {loss.item():g}, the gradient's norm {norm.item():g}",
@@ -173,6 +178,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "optimizer": self.optimizer.tensors(self.model),
             "random": random,
+            **({"scaler": self.scaler.tensors()} if self.scaler.on else {}),
         }
         state = {"progress": vars(self.progress), **self.identity}
         saved = checkpoint.save(self.checkpoints, self.progress.step, tensors, state)
@@ -191,6 +197,8 @@ class Trainer:
         torch.set_rng_state(tensors["random"]["cpu"])
         if self.device.torch.type == "cuda" and "cuda" in tensors["random"]:
             torch.cuda.set_rng_state(tensors["random"]["cuda"])
+        if self.scaler.on and "scaler" in tensors:
+            self.scaler.restore(tensors["scaler"])
         horizon = self.progress.horizon
         self.progress = Progress(**state["progress"])
         say(f"  goes on from {folder.name} ({say_count(self.progress.position)} tokens)")
@@ -245,7 +253,8 @@ class _Meter:
         values = {
             "train/loss": value,
             "train/lr": trainer.optimizer.rate,
-            "train/grad_norm": norm.item(),
+            **({} if trainer.scaler.left_out else {"train/grad_norm": norm.item()}),
+            **trainer.scaler.telemetry(),
             "train/tokens": progress.position,
             "perf/tok_per_sec": round(rate, 1),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from calame.model.config import ModelConfig, count_parameters
 from calame.model.decoder import Decoder
 from calame.model.device import Device, choose_device
 from calame.model.huggingface import read_folder
+from calame.model.scaled_norm import scale_gains
 from calame.recipe.errors import Problem, UserError
 from calame.recipe.schema import Execution, Recipe
 from calame.recipe.units import say_count
@@ -23,6 +24,8 @@ from calame.shards.read import Shard
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.batch import LossFunction, choose_attention
 from calame.training.loop import Observer, Progress
+from calame.training.memory import checkpoint_activations
+from calame.training.precision import cast_weights
 from calame.training.validate import Slice, validate
 
 MICRO_BATCH = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}  # tokens; what a device of the kind digests well
@@ -58,17 +61,18 @@ def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
     if recipe.execution.threads:
         torch.set_num_threads(recipe.execution.threads)
     device = choose_device(recipe.execution.device, recipe.pretrain.precision)
-    config = ModelConfig.from_recipe(recipe.model, tokenizer.size)
+    config = replace(ModelConfig.from_recipe(recipe.model, tokenizer.size), norm_scale=device.norm_scale)
     model = Decoder(config)
     if recipe.model.init:
-        model.load_state_dict(initial_weights(recipe.model.init, config, tokenizer))
+        model.load_state_dict(scale_gains(initial_weights(recipe.model.init, config, tokenizer), config))
     else:
         model.initialise(recipe.seed)
     say(
         f"  model: {say_count(count_parameters(config))} parameters, {config.vocab_size:,} entries; "
         f"device: {device.name} ({device.reason})"
     )
-    return Bench(recipe, device, tokenizer, model.to(device.torch), masked)
+    checkpoint_activations(model, recipe.execution.activation_checkpointing)
+    return Bench(recipe, device, tokenizer, cast_weights(model.to(device.torch), device), masked)
 
 
 def initial_weights(folder: str, config: ModelConfig, tokenizer: Tokenizer) -> dict[str, Tensor]:
@@ -81,7 +85,7 @@ def initial_weights(folder: str, config: ModelConfig, tokenizer: Tokenizer) -> d
     problems = [
         Problem(f"model.{name}", f"{ours!r}, but {folder} has {value!r}", repr(value))
         for name, value in theirs.to_json().items()
-        if name not in ("vocab_size", "initializer_range", "max_position_embeddings")
+        if name not in ("vocab_size", "initializer_range", "max_position_embeddings", "norm_scale")
         and (ours := getattr(config, name)) != value
     ]
     if config.vocab_size > theirs.vocab_size + appended:
