@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from calame.training.moments import BLOCK, State, empty_moments, read_moment, write_moment
+from calame.training.moments import BLOCK, State, code_tables, empty_moments, read_moment, write_moment
 from calame.training.rounding import key_of, round_stochastically
 
 PART = 1 << 24  # elements that are computed in fp32 at once: 64 MiB for each value of the formula
@@ -58,15 +58,15 @@ class RoundedAdamW(torch.optim.Optimizer):
         ]
         weight, gradient = parameter.view(-1), parameter.grad.reshape(-1)  # type: ignore[union-attr]
         stored = {name: value for name, value in state.items() if name != "step"}
+        tables = code_tables(device)
         for start in range(0, weight.numel(), PART):
             keys = [
                 torch.full((), key_of(self.seed, taken, number, start, use), dtype=torch.int32, device=device)
                 for use in ("weight", "exp_avg", "exp_avg_sq")
             ]
             here = slice(start, start + PART)
-            self._update(
-                weight[here], gradient[here], _part(stored, start), numbers, keys, beta1, beta2, group["eps"]
-            )
+            moments = _part(stored, start) | tables
+            self._update(weight[here], gradient[here], moments, numbers, keys, beta1, beta2, group["eps"])
 
 
 def _part(state: State, start: int) -> State:
@@ -88,7 +88,7 @@ def update(
     beta2: float,
     epsilon: float,
 ) -> None:
-    """One step on (elements,) in place. numbers: rate / (1 - beta1^t), 1 - rate x decay, 1 - beta2^t."""
+    """One step on (elements,) in place. moments: as stored, and `code_tables`. numbers: rate / (1 - beta1^t), 1 - rate x decay, 1 - beta2^t."""
     rate, kept, correction = numbers
     slope = gradient.float()
     mean = torch.lerp(slope, read_moment(moments, "exp_avg"), beta1)

@@ -36,25 +36,23 @@ def codes(signed: bool) -> tuple[float, ...]:
 
 
 @cache
-def _table(signed: bool, device: torch.device) -> tuple[Tensor, Tensor]:
-    """The code and the borders between its values."""
-    table = torch.tensor(codes(signed), device=device)
-    return table, (table[1:] + table[:-1]) / 2
+def code_tables(device: torch.device) -> State:
+    """The codes of both moments on a device, (256,) each: they are given to the update beside what is stored."""
+    return {f"{name}_code": torch.tensor(codes(name == "exp_avg"), device=device) for name in MOMENTS}
 
 
-def quantise(x: Tensor, signed: bool) -> tuple[Tensor, Tensor]:
-    """(elements,) fp32 -> codes (elements,) uint8 and scales (blocks,) fp32."""
+def quantise(x: Tensor, table: Tensor) -> tuple[Tensor, Tensor]:
+    """(elements,) fp32 -> the nearest codes (elements,) uint8 and scales (blocks,) fp32."""
     blocks = torch.nn.functional.pad(x, (0, -x.numel() % BLOCK)).view(-1, BLOCK)
     scales = blocks.abs().amax(1)
     shares = blocks / scales.clamp_min(torch.finfo(torch.float32).tiny)[:, None]
-    found = torch.bucketize(shares, _table(signed, x.device)[1], out_int32=True)
+    found = torch.bucketize(shares, (table[1:] + table[:-1]) / 2, out_int32=True)
     return found.to(torch.uint8).view(-1)[: x.numel()], scales
 
 
-def restore(found: Tensor, scales: Tensor, signed: bool) -> Tensor:
+def restore(found: Tensor, scales: Tensor, table: Tensor) -> Tensor:
     """The values that `quantise` came nearest to: (elements,) fp32."""
-    values = _table(signed, found.device)[0][found.to(torch.int32)]
-    return values * scales.repeat_interleave(BLOCK)[: found.numel()]
+    return table[found.to(torch.int32)] * scales.repeat_interleave(BLOCK)[: found.numel()]
 
 
 def empty_moments(number: int, kind: str, device: torch.device) -> State:
@@ -65,16 +63,25 @@ def empty_moments(number: int, kind: str, device: torch.device) -> State:
         return {name: torch.zeros(number, dtype=dtype, device=device) for name in MOMENTS}
     state: State = {}
     for name in MOMENTS:
-        state[name], state[f"{name}_scale"] = quantise(torch.zeros(number, device=device), name == "exp_avg")
+        state[name], state[f"{name}_scale"] = quantise(
+            torch.zeros(number, device=device), code_tables(device)[f"{name}_code"]
+        )
     return state
 
 
+def stored_bytes(number: int, kind: str) -> int:
+    """Bytes of both moments of a tensor of so many elements."""
+    if kind == "int8" and number >= LEAST:
+        return 2 * (number + 4 * -(-number // BLOCK))
+    return 2 * number * (2 if kind == "bf16" and number >= LEAST else 4)
+
+
 def read_moment(state: State, name: str) -> Tensor:
-    """(elements,) fp32"""
+    """(elements,) fp32. state: as stored, and `code_tables`."""
     stored = state[name]
     if stored.dtype != torch.uint8:
         return stored.float()
-    value = restore(stored, state[f"{name}_scale"], name == "exp_avg")
+    value = restore(stored, state[f"{name}_scale"], state[f"{name}_code"])
     return value if name == "exp_avg" else value.square()
 
 
@@ -82,7 +89,7 @@ def write_moment(state: State, name: str, value: Tensor, key: Tensor) -> None:
     """Store (elements,) fp32 as the state has it. key: of the noise, for bf16."""
     stored = state[name]
     if stored.dtype == torch.uint8:
-        found, scales = quantise(value if name == "exp_avg" else value.sqrt(), name == "exp_avg")
+        found, scales = quantise(value if name == "exp_avg" else value.sqrt(), state[f"{name}_code"])
         stored.copy_(found)
         state[f"{name}_scale"].copy_(scales)
     elif stored.dtype == torch.bfloat16:

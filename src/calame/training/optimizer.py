@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from calame.model.device import Device
 from calame.recipe.schema import Optimizer
 from calame.training.adamw import RoundedAdamW
+from calame.training.moments import stored_bytes
 
 
 class Optimizers:
@@ -42,6 +43,18 @@ class Optimizers:
     @property
     def rate(self) -> float:
         return self.parts[0].param_groups[0]["lr"]
+
+    def moment_bytes(self) -> int:
+        """What the moments take on the device once the first step has made them."""
+        total = 0
+        for part in self.parts:
+            for parameter in (p for group in part.param_groups for p in group["params"]):
+                if isinstance(part, RoundedAdamW):
+                    total += stored_bytes(parameter.numel(), part.moments)
+                else:  # torch keeps them in the type of the parameter: AdamW two of them, Muon one
+                    moments = 1 if isinstance(part, torch.optim.Muon) else 2
+                    total += moments * parameter.numel() * parameter.element_size()
+        return total
 
     def tensors(self, model: nn.Module) -> dict[str, Tensor]:
         """All state as named tensors: PARAMETER/NAME."""
