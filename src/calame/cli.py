@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_chat,
         _add_export,
         _add_report,
+        _add_doctor,
     ):
         add(verbs)
     return parser
@@ -266,6 +267,22 @@ def _add_report(verbs: argparse._SubParsersAction) -> None:
         from calame.road.tools import report
 
         print(report(options.recipe, options.overrides))
+
+    verb.set_defaults(call=call)
+
+
+def _add_doctor(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("doctor", help="examine a run's numerics: what moves, what is lost to rounding")
+    verb.add_argument("run", help="a run's name or folder")
+    verb.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
+    verb.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
+
+    def call(options: argparse.Namespace) -> int:
+        from calame.road.doctor import examine
+
+        findings = examine(options.run, options.runs, options.device)
+        print("\n".join(map(str, findings)))
+        return 0 if all(finding.good for finding in findings) else 1
 
     verb.set_defaults(call=call)
 

@@ -17,7 +17,7 @@ from calame.recipe.errors import UserError
 from calame.recipe.schema import Execution
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.batch import LossFunction
-from calame.training.setup import initial_weights, micro_batch, prepare
+from calame.training.setup import initial_weights, micro_batches, prepare
 
 
 def test_the_device_is_chosen_aloud() -> None:
@@ -47,7 +47,10 @@ def test_the_device_is_chosen_aloud() -> None:
 def test_the_micro_batch_is_whole_rows_that_divide_the_batch(
     asked: int | None, batch: int, context: int, tokens: int
 ) -> None:
-    assert micro_batch(Execution(micro_batch=asked), cpu(), batch, context) == tokens
+    found = micro_batches(Execution(micro_batch=asked), cpu(), batch, context)
+    assert found[0] == tokens
+    assert all(batch % size == 0 and size % context == 0 for size in found)
+    assert len(found) == 1 if asked else found[-1] == context
 
 
 def test_a_bench_starts_from_the_recipes_seed() -> None:

@@ -13,7 +13,6 @@ from torch.utils.checkpoint import checkpoint
 from calame.model.decoder import Decoder
 from calame.model.device import Device
 from calame.recipe.errors import UserError, refuse
-from calame.recipe.units import say_count
 from calame.run.progress import say
 from calame.training.batch import Data, LossFunction
 from calame.training.optimizer import Optimizers
@@ -88,11 +87,13 @@ class DryRun:
 
     def __init__(self, model: Decoder, device: Device, loss: LossFunction, data: Data, optimizer: Optimizers):
         self.model, self.device, self.loss, self.data = model, device, loss, data
-        self.moments = optimizer.moment_bytes()
+        self.moments, self.peak = optimizer.moment_bytes(), 0
 
     def __call__(self, tokens: int) -> None:
         """Raises `torch.OutOfMemoryError`."""
         held = None
+        if self._cuda:
+            torch.cuda.reset_peak_memory_stats(self.device.torch)
         random = torch.get_rng_state(), torch.cuda.get_rng_state() if self._cuda else None
         try:
             held = torch.empty(self.moments, dtype=torch.uint8, device=self.device.torch)
@@ -114,4 +115,4 @@ class DryRun:
 
     def describe(self) -> str:
         """The peak in words, for a run on a GPU."""
-        return f"; dry run: at most {self.peak / 2**30:.2f} GiB, {say_count(self.moments)}B of it moments"
+        return f"; dry run: at most {self.peak / 2**30:.2f} GiB, of them {self.moments / 2**30:.2f} for moments"

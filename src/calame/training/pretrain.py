@@ -17,7 +17,7 @@ from calame.shards.loader import Loader
 from calame.shards.mixture import Mixture
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Observer, Plan, Progress, Trainer
-from calame.training.setup import keep_tokenizer, micro_batch, open_shards, prepare, validation_observer
+from calame.training.setup import fit_micro_batch, keep_tokenizer, open_shards, prepare, validation_observer
 from calame.training.validate import slices_of
 
 
@@ -48,7 +48,8 @@ def pretrain(
     loader = training_stream(recipe, shards, tokenizer)
     loader.mixture.check(keys.tokens, keys.mixture.epochs)
     bench = prepare(recipe, tokenizer, loader.masked)
-    loss, at_once = bench.loss(), micro_batch(execution, bench.device, keys.batch, keys.context)
+    loss = bench.loss()
+    at_once = fit_micro_batch(bench, loss, loader, keys.optimizer, keys.batch)
     write_json(folder / "mixture.json", _mixture(loader.mixture, keys.tokens))
     keep_tokenizer(tokenizer_folder, folder)
     special = tokenizer.special
