@@ -78,9 +78,7 @@ def test_going_through_a_tensor_in_parts_changes_nothing_but_the_noise(kind: str
 def test_compiled_it_does_the_same(kind: str, dtype: torch.dtype) -> None:
     """The plain update is the twin of the compiled one; a product and sum in one rounding may differ in a last bit."""
     start = [t.float() for t in steps_of(kind, 0, dtype=dtype)]
-    plain, compiled = (
-        [t.float() for t in steps_of(kind, 5, fused, dtype)] for fused in (False, True)
-    )
+    plain, compiled = ([t.float() for t in steps_of(kind, 5, fused, dtype)] for fused in (False, True))
     assert apart(compiled, plain, start) < (1e-4 if dtype == torch.float32 else 5e-3)
 
 

@@ -104,7 +104,9 @@ def exact(tmp_path_factory) -> list[float]:
     ("precision", "state", "most"),
     (("bf16", None, 0.01), ("bf16-rounded", None, 0.02), ("fp16", None, 0.01), ("fp32", "int8", 0.02)),
 )
-def test_it_learns_as_fp32_does(precision: str, state: str | None, most: float, exact: list[float], tmp_path: Path) -> None:
+def test_it_learns_as_fp32_does(
+    precision: str, state: str | None, most: float, exact: list[float], tmp_path: Path
+) -> None:
     """60 steps on text that can be learnt, the mean of the last 10 losses."""
     trainer(tmp_path, precision, state, plan=LONG).run()
     wanted, found = (sum(curve[-10:]) / 10 for curve in (exact, losses(tmp_path)))

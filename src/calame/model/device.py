@@ -9,7 +9,6 @@ import torch
 from calame.model.scaled_norm import SCALE
 from calame.recipe.errors import refuse
 
-
 COMPUTE = {  # what matrices are multiplied in
     "fp32": torch.float32,
     "bf16": torch.bfloat16,

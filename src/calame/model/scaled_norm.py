@@ -1,8 +1,8 @@
 """Gaperon's norm for weights in bf16: the gain is stored divided by 20, and multiplied by 20 where it is used.
 
-A bf16 weight w only moves by steps above 2^(floor(log2 w) - 8) / 2 downwards: near 1 by 0.002, near 0.05 by 0.0001. The
-stored gain moves at more rates, in steps of the gain that are 20 times as long. It is here to rebuild what was published;
-`bf16-rounded` is the better way to bf16 weights.
+A bf16 weight w moves only by steps above 2^(floor(log2 w) - 8): near 1 that is 0.004 (0.002 downwards), near 0.05
+0.00012. So the stored gain moves at smaller rates, and the gain in steps 20 times as long. It is here to rebuild what
+was published; `bf16-rounded` is the better way to bf16 weights.
 """
 
 from __future__ import annotations

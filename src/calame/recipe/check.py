@@ -235,4 +235,15 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
 
 
-CHECKS = (precision_check, _batches, _length, _weights, _languages, _sources, _conversations, _worlds, _questions, _metric)
+CHECKS = (
+    precision_check,
+    _batches,
+    _length,
+    _weights,
+    _languages,
+    _sources,
+    _conversations,
+    _worlds,
+    _questions,
+    _metric,
+)

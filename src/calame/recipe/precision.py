@@ -34,10 +34,13 @@ def precision_check(recipe: Recipe, where: Where, known: Known) -> Iterator[Prob
             "auto, fp32, bf16, bf16-rounded, fp16",
             "pretrain.precision=bf16-rounded",
         )
-    written = {"pretrain": recipe.pretrain.optimizer, "sft": recipe.sft.optimizer if recipe.sft else None}
-    for name, optimizer in written.items():
-        if optimizer is not None and known(name, "optimizer", "name") and known(name, "optimizer", "state"):
-            yield from _optimizer(optimizer, name, precision, where)
+    first, second = recipe.pretrain.optimizer, recipe.sft.optimizer if recipe.sft else None
+    if known("pretrain", "optimizer", "name") and known("pretrain", "optimizer", "state"):
+        yield from _optimizer(first, "pretrain", precision, where)
+    if second is None or (first.name, first.state) == (second.name, second.state):
+        return  # inherited: said once
+    if known("sft", "optimizer", "name") and known("sft", "optimizer", "state"):
+        yield from _optimizer(second, "sft", precision, where)
 
 
 def _optimizer(optimizer: Optimizer, name: str, precision: str, where: Where) -> Iterator[Problem]:

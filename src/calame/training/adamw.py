@@ -1,7 +1,7 @@
 """AdamW (Loshchilov & Hutter 2017) for weights and moments that are not all fp32.
 
 The step is computed in fp32; bf16 weights are rounded stochastically when they are written back, so that neither small
-steps nor decay are lost. It goes through a tensor a part at a time: what fp32 needs beside the stored values is bounded.
+steps nor decay are lost. It goes through a tensor a part at a time: what fp32 takes beside what is stored is bounded.
 Where weights and moments are fp32, `torch.optim.AdamW` does the same faster.
 """
 
@@ -88,7 +88,8 @@ def update(
     beta2: float,
     epsilon: float,
 ) -> None:
-    """One step on (elements,) in place. moments: as stored, and `code_tables`. numbers: rate / (1 - beta1^t), 1 - rate x decay, 1 - beta2^t."""
+    """One step on (elements,) in place. moments: as stored, and `code_tables`. numbers: rate / (1 - beta1^t),
+    1 - rate x decay, 1 - beta2^t. keys: of the noise for weight and moments."""
     rate, kept, correction = numbers
     slope = gradient.float()
     mean = torch.lerp(slope, read_moment(moments, "exp_avg"), beta1)

@@ -32,7 +32,7 @@ class LossScaler:
     def unscale(self, model: nn.Module) -> None:
         if self.on:
             gradients = [p.grad for p in model.parameters() if p.grad is not None]
-            torch._foreach_mul_(gradients, 1 / self.factor)
+            torch._foreach_mul_(gradients, 1 / self.factor)  # pyright: ignore[reportPrivateImportUsage]
 
     def accept(self, norm: Tensor) -> bool:
         """Whether the step may be taken, by the norm of its gradient. Raises `UserError` when even an unscaled loss
