@@ -33,7 +33,7 @@ def problems(recipe: str, *overrides: str) -> list[Problem]:
 
 @pytest.mark.parametrize(
     ("precision", "state"),
-    [(p, "fp32") for p in ("auto", "fp32", "bf16", "fp16")] + [("bf16-rounded", "bf16"), ("bf16-scaled", "bf16")],
+    [(p, "fp32") for p in ("auto", "fp32", "bf16", "fp16", "fp8")] + [("bf16-rounded", "bf16"), ("bf16-scaled", "bf16")],
 )
 def test_moments_are_stored_as_the_weights_are(recipe: str, precision: str, state: str) -> None:
     loaded, derived = load_recipe(recipe, [f"pretrain.precision={precision}", "sft.optimizer.learning_rate=1e-5"])
@@ -75,8 +75,8 @@ def test_what_does_not_go_together_is_refused_all_at_once(recipe: str, overrides
 
 
 def test_a_precision_that_is_none_lists_them(recipe: str) -> None:
-    (problem,) = problems(recipe, "pretrain.precision=fp8", "pretrain.optimizer.name=muon")
-    assert all(name in problem.allowed for name in ("bf16-rounded", "bf16-scaled", "fp16"))
+    (problem,) = problems(recipe, "pretrain.precision=fp4", "pretrain.optimizer.name=muon")
+    assert all(name in problem.allowed for name in ("bf16-rounded", "bf16-scaled", "fp16", "fp8"))
 
 
 def test_what_only_changes_how_it_is_done_is_execution(recipe: str) -> None:

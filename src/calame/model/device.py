@@ -15,13 +15,14 @@ COMPUTE = {  # what matrices are multiplied in
     "bf16-rounded": torch.bfloat16,
     "bf16-scaled": torch.bfloat16,
     "fp16": torch.float16,
+    "fp8": torch.bfloat16,  # but for the matrices of the blocks: model/float8.py
 }
 WEIGHTS = {"bf16-rounded": torch.bfloat16, "bf16-scaled": torch.bfloat16}  # what they are kept in, else fp32
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where to compute and with which precision (fp32, bf16, bf16-rounded, bf16-scaled, fp16), and why."""
+    """Where to compute and with which precision (a key of `COMPUTE`), and why."""
 
     torch: torch.device
     precision: str
@@ -76,6 +77,13 @@ def choose_device(wanted: str, precision: str = "auto") -> Device:
             f"{torch.cuda.get_device_name()} does not compute in bf16",
             "fp32, fp16",
             "pretrain.precision=fp16, or fp32 (slower)",
+        )
+    if precision == "fp8" and kind == "cuda" and torch.cuda.get_device_capability() < (8, 9):
+        raise refuse(
+            "pretrain.precision",
+            f"{torch.cuda.get_device_name()} does not multiply in fp8",
+            "a card of compute capability 8.9 or more (Ada, Hopper and newer)",
+            "pretrain.precision=bf16",
         )
     if precision == "auto":
         precision = "bf16" if has_bf16 else "fp32"

@@ -31,7 +31,7 @@ def precision_check(recipe: Recipe, where: Where, known: Known) -> Iterator[Prob
         yield Problem(
             where("pretrain", "precision"),
             f"bf16-scaled scales the norms of llama, not of {recipe.model.family}",
-            "auto, fp32, bf16, bf16-rounded, fp16",
+            "auto, fp32, bf16, bf16-rounded, fp16, fp8",
             "pretrain.precision=bf16-rounded",
         )
     first, second = recipe.pretrain.optimizer, recipe.sft.optimizer if recipe.sft else None
@@ -48,7 +48,7 @@ def _optimizer(optimizer: Optimizer, name: str, precision: str, where: Where) ->
         yield Problem(
             where(name, "optimizer", "name"),
             f"muon steps fp32 weights; {precision} keeps them in bf16",
-            "adamw, or muon with precision auto, fp32, bf16 or fp16",
+            "adamw, or muon with precision auto, fp32, bf16, fp16 or fp8",
             f"{name}.optimizer.name=adamw",
         )
     elif optimizer.name == "muon" and optimizer.state != "fp32":

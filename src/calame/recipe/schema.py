@@ -164,10 +164,11 @@ class Pretrain(Section):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     clip: Annotated[float, Field(gt=0)] = Field(default=1.0, description="greatest norm of the whole gradient")
-    precision: Literal["auto", "fp32", "bf16", "bf16-rounded", "bf16-scaled", "fp16"] = Field(
+    precision: Literal["auto", "fp32", "bf16", "bf16-rounded", "bf16-scaled", "fp16", "fp8"] = Field(
         default="auto",
         description="auto: bf16 on a GPU, else fp32. bf16, fp16 (scaled loss): compute over fp32 weights. "
-        "bf16-rounded: bf16 weights, rounded stochastically. bf16-scaled: as Gaperon, for comparison",
+        "bf16-rounded: bf16 weights, rounded stochastically. bf16-scaled: as Gaperon, for comparison. "
+        "fp8: as bf16, but the blocks' matrices multiply in 8 bits (Ada, Hopper and newer)",
     )
 
 

@@ -20,7 +20,7 @@ from calame.shards.rows import IGNORE, Rows
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.batch import LossFunction
 from calame.training.numerics import Movement, movements, near_zero, undecayed
-from calame.training.precision import cast_weights
+from calame.training.precision import apply_precision
 from calame.training.setup import open_shards
 from calame.training.validate import slices_of
 
@@ -175,7 +175,7 @@ def _losses(patient: Patient, rows: Rows, precision: str) -> Tensor:
         config, weights = with_plain_gains(config, weights)
     model = Decoder(config).eval()
     model.load_state_dict(weights)
-    model = cast_weights(model.to(device.torch), device)
+    model = apply_precision(model.to(device.torch), device)
     masked = patient.recipe.pretrain.documents == "masked"
     return LossFunction(model, device, masked, "dense", False)(rows).cpu()
 

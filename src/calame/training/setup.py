@@ -26,7 +26,7 @@ from calame.training.batch import Data, LossFunction, choose_attention
 from calame.training.loop import Observer, Progress
 from calame.training.memory import DryRun, cap_memory, checkpoint_activations, fitting_micro_batch
 from calame.training.optimizer import build_optimizer
-from calame.training.precision import cast_weights
+from calame.training.precision import apply_precision
 from calame.training.validate import Slice, validate
 
 MICRO_BATCH = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}  # tokens; what a device of the kind digests well
@@ -74,7 +74,7 @@ def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
         f"device: {device.name} ({device.reason})"
     )
     checkpoint_activations(model, recipe.execution.activation_checkpointing)
-    return Bench(recipe, device, tokenizer, cast_weights(model.to(device.torch), device), masked)
+    return Bench(recipe, device, tokenizer, apply_precision(model.to(device.torch), device), masked)
 
 
 def initial_weights(folder: str, config: ModelConfig, tokenizer: Tokenizer) -> dict[str, Tensor]:
