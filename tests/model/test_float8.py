@@ -1,4 +1,4 @@
-"""Products in 8 bits: the plain twin is the card's, the error is that of the type, gradients are those of the product."""
+"""Products in 8 bits: the plain twin is the kernel, the error that of the type, the gradients those of the product."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ def problems(recipe: str, *overrides: str) -> list[Problem]:
 
 @pytest.mark.parametrize(
     ("precision", "state"),
-    [(p, "fp32") for p in ("auto", "fp32", "bf16", "fp16", "fp8")] + [("bf16-rounded", "bf16"), ("bf16-scaled", "bf16")],
+    [(p, "fp32") for p in ("auto", "fp32", "bf16", "fp16", "fp8")]
+    + [("bf16-rounded", "bf16"), ("bf16-scaled", "bf16")],
 )
 def test_moments_are_stored_as_the_weights_are(recipe: str, precision: str, state: str) -> None:
     loaded, derived = load_recipe(recipe, [f"pretrain.precision={precision}", "sft.optimizer.learning_rate=1e-5"])

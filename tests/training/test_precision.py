@@ -104,7 +104,13 @@ def exact(tmp_path_factory) -> list[float]:
 
 @mark.parametrize(
     ("precision", "state", "most"),
-    (("bf16", None, 0.01), ("bf16-rounded", None, 0.02), ("fp16", None, 0.01), ("fp8", None, 0.02), ("fp32", "int8", 0.02)),
+    (
+        ("bf16", None, 0.01),
+        ("bf16-rounded", None, 0.02),
+        ("fp16", None, 0.01),
+        ("fp8", None, 0.02),
+        ("fp32", "int8", 0.02),
+    ),
 )
 def test_it_learns_as_fp32_does(
     precision: str, state: str | None, most: float, exact: list[float], tmp_path: Path

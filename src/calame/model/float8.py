@@ -26,9 +26,9 @@ def quantise(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
 
 
 def product(a: Tensor, b: Tensor, scale_a: Tensor, scale_b: Tensor, fast: bool) -> Tensor:
-    """(rows, inner) x (columns, inner) -> (rows, columns) bf16. fast: sums of less than fp32's precision, on the card."""
+    """(rows, inner) x (columns, inner) -> (rows, columns) bf16. fast: the card may sum in less than fp32."""
     if a.device.type == "cuda":
-        return torch._scaled_mm(
+        return torch._scaled_mm(  # pyright: ignore[reportPrivateImportUsage]
             a, b.t(), scale_a=scale_a, scale_b=scale_b, out_dtype=torch.bfloat16, use_fast_accum=fast
         )
     with torch.autocast(a.device.type, enabled=False):
@@ -57,11 +57,11 @@ class _Linear8(torch.autograd.Function):
 class Linear8(nn.Linear):
     """A linear map that multiplies in 8 bits; in bf16 where a number of rows does not divide."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        rows = x.reshape(-1, x.shape[-1])
+    def forward(self, input: Tensor) -> Tensor:
+        rows = input.reshape(-1, input.shape[-1])
         if rows.shape[0] % MULTIPLE:
-            return super().forward(x)
-        out = _Linear8.apply(rows, self.weight).view(*x.shape[:-1], -1)  # type: ignore[union-attr]
+            return super().forward(input)
+        out = _Linear8.apply(rows, self.weight).view(*input.shape[:-1], -1)  # type: ignore[union-attr]
         return out if self.bias is None else out + self.bias.to(out.dtype)
 
 
