@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytest import fixture, mark, raises
+from pytest import fixture, mark, param, raises
 
 from builders import RandomData, config_of, plan_of, trainer_of
 from calame.model.decoder import Decoder
@@ -28,7 +28,15 @@ pytestmark = [mark.gpu, mark.skipif(not torch.cuda.is_available(), reason="needs
 
 STEPS, CONTEXT = 20, 64
 WIDE: dict[str, Any] = {"hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64}
-MODES = (("bf16-rounded", "bf16"), ("bf16-rounded", "int8"), ("bf16-scaled", "bf16"), ("fp16", "fp32"), ("fp8", "fp32"))
+HAS_FP8 = torch.cuda.is_available() and torch.cuda.get_device_capability() >= (8, 9)
+fp8 = mark.skipif(torch.cuda.is_available() and not HAS_FP8, reason="needs a card that has fp8")
+MODES = (
+    ("bf16-rounded", "bf16"),
+    ("bf16-rounded", "int8"),
+    ("bf16-scaled", "bf16"),
+    ("fp16", "fp32"),
+    param("fp8", "fp32", marks=fp8),
+)
 
 
 def trainer(folder: Path, device: str, precision: str, state: str, compiled: bool = False, **changes: Any) -> Trainer:
@@ -121,9 +129,7 @@ def test_the_compiled_update_is_the_plain_one(kind: str, dtype: torch.dtype) -> 
     assert apart < (1e-4 if dtype == torch.float32 else 5e-3)
 
 
-@mark.skipif(
-    torch.cuda.is_available() and torch.cuda.get_device_capability() < (8, 9), reason="needs a card that has fp8"
-)
+@fp8
 def test_the_card_multiplies_in_fp8_as_its_plain_twin() -> None:
     draw = torch.Generator().manual_seed(0)
     a, b = torch.randn(256, 512, generator=draw), torch.randn(384, 512, generator=draw)
