@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
+import torch.distributed as dist
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest import MonkeyPatch, approx, mark
+from pytest import MonkeyPatch, approx, mark, raises
 from torch import Tensor, nn
+from torch.distributed.device_mesh import init_device_mesh
+from torch.distributed.tensor import Shard, distribute_tensor
 
+from calame.model.device import choose_device
+from calame.recipe.errors import UserError
+from calame.recipe.schema import Optimizer
 from calame.training import adamw
 from calame.training.adamw import RoundedAdamW
 from calame.training.moments import BLOCK, LEAST, code_tables, codes, empty_moments, quantise, restore, stored_bytes
+from calame.training.optimizer import build_optimizer
 
 
 def gradients(step: int, shapes: list[tuple[int, ...]]) -> list[Tensor]:
@@ -123,6 +132,21 @@ def test_small_gradients_beside_great_ones_keep_their_step(small: float) -> None
     way = -parameter.detach() / (50 * 1e-3)
     assert way.min() > 0.8
     assert way.max() < 1.25
+
+
+def test_a_model_in_parts_is_refused(tmp_path: Path) -> None:
+    """In one process, which is enough for a tensor that says it lies in parts."""
+    dist.init_process_group("gloo", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        model = nn.Linear(64, 64)
+        mesh = init_device_mesh("cpu", (1,))
+        model.weight = nn.Parameter(distribute_tensor(model.weight.detach(), mesh, [Shard(0)]))
+        assert build_optimizer(model, Optimizer(), choose_device("cpu")).parts
+        for keys, precision in ((Optimizer(state="int8"), "fp32"), (Optimizer(state="bf16"), "bf16-rounded")):
+            with raises(UserError, match="lie in parts"):
+                build_optimizer(model, keys, choose_device("cpu", precision))
+    finally:
+        dist.destroy_process_group()
 
 
 def test_moments_take_the_bytes_that_are_said() -> None:

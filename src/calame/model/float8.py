@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from calame.model.decoder import Decoder
@@ -54,15 +55,20 @@ class _Linear8(torch.autograd.Function):
         return to_x.to(ctx.types[0]), to_weight.to(ctx.types[1])
 
 
+def linear8(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`torch.nn.functional.linear` in 8 bits. x: (..., inputs); in the type of x where a side does not divide."""
+    rows = x.reshape(-1, x.shape[-1])
+    if any(side % MULTIPLE for side in (*rows.shape, weight.shape[0])):
+        return F.linear(x, weight, bias)
+    out = _Linear8.apply(rows, weight).view(*x.shape[:-1], -1)  # type: ignore[union-attr]
+    return out if bias is None else out + bias.to(out.dtype)
+
+
 class Linear8(nn.Linear):
-    """A linear map that multiplies in 8 bits; in bf16 where a number of rows does not divide."""
+    """A linear map that multiplies in 8 bits."""
 
     def forward(self, input: Tensor) -> Tensor:
-        rows = input.reshape(-1, input.shape[-1])
-        if rows.shape[0] % MULTIPLE:
-            return super().forward(input)
-        out = _Linear8.apply(rows, self.weight).view(*input.shape[:-1], -1)  # type: ignore[union-attr]
-        return out if self.bias is None else out + self.bias.to(out.dtype)
+        return linear8(input, self.weight, self.bias)
 
 
 def use_float8(model: Decoder) -> tuple[int, int]:

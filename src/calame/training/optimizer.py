@@ -14,8 +14,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from calame.model.device import Device
+from calame.recipe.errors import refuse
 from calame.recipe.schema import Optimizer
 from calame.training.adamw import RoundedAdamW
 from calame.training.moments import stored_bytes
@@ -108,6 +110,13 @@ def _adamw(
     if device.weights == torch.float32 and moments == "fp32":
         fused = device.torch.type in ("cuda", "cpu")
         return torch.optim.AdamW(groups, lr=rate, betas=betas, eps=keys.epsilon, fused=fused)
+    if any(isinstance(p, DTensor) for group in groups for p in group["params"]):
+        raise refuse(
+            "pretrain.precision" if device.weights != torch.float32 else "pretrain.optimizer.state",
+            f"precision {device.precision} with {moments} moments steps whole tensors; here they lie in parts",
+            "several GPUs that hold all of it each (ddp), or fp32 weights and moments",
+            "execution.parallel=ddp",
+        )
     return RoundedAdamW(groups, rate, betas, keys.epsilon, moments, seed, compiled)
 
 
