@@ -18,7 +18,7 @@ from torch import Tensor
 
 from builders import config_of, cpu, decoder_of, random_rows
 from calame.model import attention as attention_
-from calame.model.attention import CAUSAL, Span, attend, dense_span, document_edges
+from calame.model.attention import CAUSAL, GROUPED, Span, attend, dense_span, document_edges
 from calame.model.decoder import Decoder
 from calame.model.device import choose_device
 from calame.training.batch import LossFunction, choose_attention
@@ -48,7 +48,14 @@ def test_edges_are_where_documents_begin_and_end(lengths: list[int], room: int) 
 
 
 def plain_kernel(
-    query: Tensor, key: Tensor, value: Tensor, cut: Tensor, cut_k: Tensor, most: int, most_k: int
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    cut: Tensor,
+    cut_k: Tensor,
+    most: int,
+    most_k: int,
+    enable_gqa: bool = False,
 ) -> Tensor:
     """`varlen_attn` in plain words. query, key, value: (tokens, heads, head_dim)."""
     assert torch.equal(cut, cut_k)
@@ -57,14 +64,17 @@ def plain_kernel(
     for start, end in zip(cut[:-1].tolist(), cut[1:].tolist(), strict=True):
         part = [x[start:end].transpose(0, 1)[None] for x in (query, key, value)]
         if end > start:
-            out[start:end] = F.scaled_dot_product_attention(*part, is_causal=True)[0].transpose(0, 1)
+            out[start:end] = F.scaled_dot_product_attention(*part, is_causal=True, enable_gqa=enable_gqa)[0].transpose(
+                0, 1
+            )
     return out
 
 
+@mark.parametrize("groups", ({}, {"enable_gqa": True}), ids=("repeated", "grouped"))
 @mark.parametrize("kv_heads", (1, 2, 4))
-def test_joined_rows_equal_the_dense_mask(kv_heads: int, monkeypatch: MonkeyPatch) -> None:
-    monkeypatch.setattr(attention_, "varlen_attn", plain_kernel)
-    monkeypatch.setattr(attention_, "CAUSAL", {})
+def test_joined_rows_equal_the_dense_mask(kv_heads: int, groups: dict[str, bool], monkeypatch: MonkeyPatch) -> None:
+    for name, value in (("varlen_attn", plain_kernel), ("CAUSAL", {}), ("GROUPED", groups)):
+        monkeypatch.setattr(attention_, name, value)
     random, rows = torch.Generator().manual_seed(0), random_rows(3, 32)
     query = torch.randn(3, 4, 32, 8, generator=random)
     key, value = (torch.randn(3, kv_heads, 32, 8, generator=random) for _ in range(2))
@@ -77,6 +87,7 @@ def test_joined_rows_equal_the_dense_mask(kv_heads: int, monkeypatch: MonkeyPatc
 def test_the_loss_through_joined_rows_equals_the_dense_one(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(attention_, "varlen_attn", plain_kernel)
     monkeypatch.setattr(attention_, "CAUSAL", {})
+    monkeypatch.setattr(attention_, "GROUPED", {})
     model = decoder_of()
     dense, joined = (LossFunction(model, cpu(), True, kind, False) for kind in ("dense", "varlen"))
     for seed in range(4):
@@ -89,7 +100,7 @@ def test_the_real_kernel_takes_our_arguments() -> None:
     if attention_.varlen_attn is None:
         return
     signature = inspect.signature(attention_.varlen_attn)
-    bound = signature.bind("query", "key", "value", "edges", "edges", 8, 8, **CAUSAL)
+    bound = signature.bind("query", "key", "value", "edges", "edges", 8, 8, **CAUSAL, **GROUPED)
     assert bound.arguments.get("window_size") == (-1, 0) or bound.arguments.get("is_causal") is True
 
 

@@ -23,8 +23,10 @@ try:
     # torch 2.11 says `is_causal`, later versions a window without a future.
     _windowed = "window_size" in inspect.signature(varlen_attn).parameters
     CAUSAL: dict[str, Any] = {"window_size": (-1, 0)} if _windowed else {"is_causal": True}
+    _groups = "enable_gqa" in inspect.signature(varlen_attn).parameters  # torch 2.11 may not know it
+    GROUPED: dict[str, Any] = {"enable_gqa": True} if _groups else {}
 except ImportError:
-    varlen_attn, CAUSAL = None, {}
+    varlen_attn, CAUSAL, GROUPED = None, {}, {}
 
 
 @dataclass(frozen=True)
@@ -55,21 +57,24 @@ def document_edges(positions: np.ndarray, room: int) -> np.ndarray:
     return np.concatenate([starts, np.full(max(1, room - len(starts)), positions.size, np.int32)])
 
 
-def attend(query: Tensor, key: Tensor, value: Tensor, span: Span) -> Tensor:
+def attend(query: Tensor, key: Tensor, value: Tensor, span: Span, dropout: float = 0.0) -> Tensor:
     """query: (batch, heads, time, head_dim); key, value: (batch, kv heads, time, head_dim), kv heads dividing heads.
-    Returns (batch, heads, time, head_dim)."""
+    dropout: share of the attention weights left out, on the plain way only. Returns (batch, heads, time, head_dim)."""
     if span.edges is not None:
+        assert not dropout, "attention over joined rows has no dropout"
         return _attend_varlen(query, key, value, span)
     grouped = query.shape[1] != key.shape[1]
     causal = span.mask is None and query.shape[2] > 1
-    return F.scaled_dot_product_attention(query, key, value, span.mask, is_causal=causal, enable_gqa=grouped)
+    return F.scaled_dot_product_attention(query, key, value, span.mask, dropout, causal, enable_gqa=grouped)
 
 
 def _attend_varlen(query: Tensor, key: Tensor, value: Tensor, span: Span) -> Tensor:
     batch, heads, time, size = query.shape
     repeat = heads // key.shape[1]
     flat = [x.transpose(1, 2).reshape(batch * time, x.shape[1], size) for x in (query, key, value)]
-    if repeat > 1:
+    if repeat > 1 and not GROUPED:
         flat[1:] = [x.repeat_interleave(repeat, dim=1) for x in flat[1:]]
-    out = varlen_attn(*flat, span.edges, span.edges, span.longest, span.longest, **CAUSAL)
+    out = varlen_attn(
+        *flat, span.edges, span.edges, span.longest, span.longest, **CAUSAL, **(GROUPED if repeat > 1 else {})
+    )
     return out.view(batch, time, heads, size).transpose(1, 2)

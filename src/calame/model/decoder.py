@@ -7,6 +7,8 @@ Names of modules and parameters are those of `transformers`' LlamaForCausalLM be
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -43,20 +45,61 @@ def norm_of(config: ModelConfig) -> nn.Module:
 
 
 def rotary_table(config: ModelConfig, length: int, device: torch.device | None = None) -> tuple[Tensor, Tensor]:
-    """cos and sin of the rotary angles, fp32, each (length, head_dim / 2) (Su et al. 2021)."""
+    """cos and sin of the rotary angles, fp32: (length, 1, head_dim / 2), and (length, 2, head_dim / 2) with the signs
+    that `rotate` needs (Su et al. 2021)."""
     powers = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device) / config.head_dim
     angles = torch.outer(torch.arange(length, dtype=torch.float32, device=device), config.rope_theta**-powers)
-    return angles.cos(), angles.sin()
+    return angles.cos()[:, None], torch.stack([-angles.sin(), angles.sin()], dim=1)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
     """Turn the pairs (x[i], x[i + head_dim/2]) by their angle. x: (batch, heads, time, head_dim); cos, sin:
-    (batch or 1, 1, time, head_dim / 2)."""
-    left, right = x.float().chunk(2, dim=-1)
-    return torch.cat([left * cos - right * sin, right * cos + left * sin], dim=-1).to(x.dtype)
+    (batch or 1, 1, time, 1 or 2, head_dim / 2).
+
+    The halves change places by a flip and not by a concatenation, which no compiler fuses in the backward pass."""
+    halves = x.float().unflatten(-1, (2, -1))
+    return (halves * cos + halves.flip(-2) * sin).flatten(-2).to(x.dtype)
 
 
 Turn = tuple[Tensor, Tensor]  # cos and sin of each position's angles
+MULTIPLE = 64  # joined maps have a multiple of so many rows: others take slow matrix kernels
+
+
+@dataclass(frozen=True)
+class Noise:
+    """What is left out at random while training.
+
+    dropout: share of what each branch adds to the stream (Srivastava et al. 2014). twice: as Klovis-144M does, once
+    more on the branch and also on the weights of attention. layers: share of the layers, each drawn for the whole
+    micro-batch and not made up for (Fan et al. 2019, as Klovis-144M has it).
+    """
+
+    dropout: float = 0.0
+    twice: bool = False
+    layers: float = 0.0
+
+    def drop(self, branch: Tensor) -> Tensor:
+        if not self.dropout:
+            return branch
+        dropped = F.dropout(branch, self.dropout)
+        return F.dropout(dropped, self.dropout) if self.twice else dropped
+
+    @property
+    def of_attention(self) -> float:
+        """Share of the attention weights that is left out."""
+        return self.dropout if self.twice else 0.0
+
+
+QUIET = Noise()
+
+
+def joined(*maps: nn.Linear) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of several maps of one input as one map, each filled up with zeros to a MULTIPLE of rows: one
+    large product instead of several small ones."""
+    rooms = [-map_.out_features % MULTIPLE for map_ in maps]
+    weight = torch.cat([F.pad(map_.weight, (0, 0, 0, room)) for map_, room in zip(maps, rooms, strict=True)])
+    biases = [F.pad(map_.bias, (0, room)) for map_, room in zip(maps, rooms, strict=True) if map_.bias is not None]
+    return weight, torch.cat(biases) if biases else None
 
 
 class Attention(nn.Module):
@@ -68,15 +111,17 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(config.hidden_size, keys, bias)
         self.v_proj = nn.Linear(config.hidden_size, keys, bias)
         self.o_proj = nn.Linear(queries, config.hidden_size, bias)
+        self.join = False  # set by `Decoder.join`
+        self.linear: Callable[..., Tensor] = F.linear  # or in 8 bits: float8.use_float8
         normed = config.parts.normed_keys
         self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if normed else None
         self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if normed else None
 
-    def forward(self, x: Tensor, turn: Turn | None, span: Span, cache: LayerCache | None) -> Tensor:
+    def forward(
+        self, x: Tensor, turn: Turn | None, span: Span, cache: LayerCache | None = None, dropout: float = 0.0
+    ) -> Tensor:
         batch, time, _ = x.shape
-        query, key, value = (
-            projection(x).view(batch, time, -1, self.head_dim) for projection in (self.q_proj, self.k_proj, self.v_proj)
-        )
+        query, key, value = (part.view(batch, time, -1, self.head_dim) for part in self._project(x))
         if self.q_norm is not None and self.k_norm is not None:
             query, key = self.q_norm(query), self.k_norm(key)
         query, key, value = (part.transpose(1, 2) for part in (query, key, value))
@@ -84,8 +129,16 @@ class Attention(nn.Module):
             query, key = rotate(query, *turn), rotate(key, *turn)
         if cache is not None:
             key, value = cache.extend(key, value)
-        out = attend(query, key, value, span)
+        out = attend(query, key, value, span, dropout)
         return self.o_proj(out.transpose(1, 2).reshape(batch, time, -1))
+
+    def _project(self, x: Tensor) -> list[Tensor]:
+        maps = [self.q_proj, self.k_proj, self.v_proj]
+        if not self.join:
+            return [map_(x) for map_ in maps]
+        widths = [map_.out_features for map_ in maps]
+        parts = self.linear(x, *joined(*maps)).split([width + -width % MULTIPLE for width in widths], dim=-1)
+        return [part[..., :width] for part, width in zip(parts, widths, strict=True)]
 
 
 class FeedForward(nn.Module):
@@ -93,12 +146,18 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
+        self.join = False  # set by `Decoder.join`
+        self.linear: Callable[..., Tensor] = F.linear  # or in 8 bits: float8.use_float8
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        if not self.join:
+            return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
+        gate, up = self.linear(x, *joined(self.gate_proj, self.up_proj)).chunk(2, dim=-1)
+        down = F.pad(self.down_proj.weight, (0, -self.down_proj.in_features % MULTIPLE))
+        return self.linear(F.silu(gate) * up, down)  # where a row is padding, silu(0) * 0 meets a column of zeros
 
 
 class PlainFeedForward(nn.Module):
@@ -121,9 +180,26 @@ class Block(nn.Module):
         self.post_attention_layernorm = norm_of(config)
         self.mlp = FeedForward(config) if config.parts.gated else PlainFeedForward(config)
 
-    def forward(self, x: Tensor, turn: Turn | None, span: Span, cache: LayerCache | None) -> Tensor:
-        x = x + self.self_attn(self.input_layernorm(x), turn, span, cache)
-        return x + self.mlp(self.post_attention_layernorm(x))
+    def forward(
+        self,
+        x: Tensor,
+        turn: Turn | None,
+        span: Span,
+        cache: LayerCache | None = None,
+        noise: Noise = QUIET,
+        kept: Tensor | None = None,
+    ) -> Tensor:
+        """kept: a scalar, 0 where the layer is left out."""
+        share = 1 if kept is None else kept
+        attended = self.self_attn(self.input_layernorm(x), turn, span, cache, noise.of_attention)
+        x = x + share * noise.drop(attended)
+        return x + share * noise.drop(self.mlp(self.post_attention_layernorm(x)))
+
+
+def in_compute_type(x: Tensor) -> Tensor:
+    """The stream between the blocks is kept in the type that autocast computes in: half the bytes of fp32."""
+    kind = x.device.type
+    return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
 
 
 def call_plainly(number: int, layer: nn.Module, *inputs: Any) -> Tensor:
@@ -142,6 +218,7 @@ class Decoder(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.config = config
+        self.noise = QUIET
         self.embed_tokens = nn.Embedding(config.vocab_size, config.hidden_size)
         places = (config.max_position_embeddings, config.hidden_size)
         self.embed_positions = None if config.parts.rotary else nn.Embedding(*places)
@@ -188,9 +265,20 @@ class Decoder(nn.Module):
             x = x + self.embed_positions(positions)
         else:
             turn = (self.cos[positions][:, None], self.sin[positions][:, None])
+        x, noise = in_compute_type(x), self.noise if self.training else QUIET
         for number, layer in enumerate(self.layers):
-            x = self.call_layer(number, layer, x, turn, span, cache.layers[number] if cache is not None else None)
+            kept = (torch.rand((), device=x.device) >= noise.layers).to(x.dtype) if noise.layers else None
+            place = cache.layers[number] if cache is not None else None
+            x = self.call_layer(number, layer, x, turn, span, place, noise, kept)
         return self.norm(x)
+
+    def join(self, wanted: bool) -> None:
+        """Whether maps of one input are multiplied as one, filled up to sizes that matrix kernels like: the same
+        function and the same parameters, and faster once compiled."""
+        for layer in self.layers:
+            for part in layer.modules():
+                if isinstance(part, Attention | FeedForward):
+                    part.join = wanted
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., hidden_size) -> (..., vocab_size)"""

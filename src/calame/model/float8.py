@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from calame.model.decoder import Decoder
+from calame.model.decoder import Attention, Decoder, FeedForward
 
 INPUT, GRADIENT = torch.float8_e4m3fn, torch.float8_e5m2
 MULTIPLE = 16  # what every side of a product must divide by
@@ -78,4 +78,7 @@ def use_float8(model: Decoder) -> tuple[int, int]:
     fitting = [m for m in maps if m.in_features % MULTIPLE == 0 and m.out_features % MULTIPLE == 0]
     for module in fitting:
         module.__class__ = Linear8
+    for part in model.layers.modules():
+        if isinstance(part, Attention | FeedForward):
+            part.linear = linear8  # of joined maps
     return len(fitting), len(maps)

@@ -164,6 +164,19 @@ class Pretrain(Section):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     clip: Annotated[float, Field(gt=0)] = Field(default=1.0, description="greatest norm of the whole gradient")
+    dropout: Annotated[Share, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="share of what each branch adds that is left out at random, while training"
+    )
+    dropout_twice: bool = Field(
+        default=False, description="as Klovis-144M: once more on each branch, and on the weights of attention"
+    )
+    layer_drop: Annotated[Share, Field(ge=0, lt=1)] = Field(
+        default=0.0, description="share of the layers that is left out at random, while training"
+    )
+    label_smoothing: Annotated[Share, Field(ge=0, lt=1)] = Field(
+        default=0.0,
+        description="share of a target's probability dealt to all entries, in training; never in validation",
+    )
     precision: Literal["auto", "fp32", "bf16", "bf16-rounded", "bf16-scaled", "fp16", "fp8"] = Field(
         default="auto",
         description="auto: bf16 on a GPU, else fp32. bf16, fp16 (scaled loss): compute over fp32 weights. "
@@ -230,6 +243,9 @@ class Execution(Section):
         default=None, description="most memory of the GPU that may be used, as 16GB; default: all of it"
     )
     compile: Literal["auto", "on", "off"] = Field(default="auto", description="torch.compile; auto: on a GPU")
+    kernels: Literal["auto", "plain"] = Field(
+        default="auto", description="plain: the slow twin of every fast path, to compare with; the same function"
+    )
     threads: Positive | None = Field(default=None, description="CPU threads; derived: all")
     log_every: Positive = Field(default=10, description="steps")
     validate_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")

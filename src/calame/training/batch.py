@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +13,7 @@ from calame.model import attention as attention_
 from calame.model.attention import Span, dense_span, document_edges
 from calame.model.decoder import Decoder
 from calame.model.device import Device
-from calame.model.loss import token_losses
+from calame.model.loss import token_losses, total_loss
 from calame.shards.rows import Rows
 
 
@@ -26,31 +27,63 @@ class Data(Protocol):
 
 
 class LossFunction:
-    """nats per position of rows; the heart of training and of validation alike. attention: dense or varlen."""
+    """The loss of rows; the heart of training and of validation alike.
 
-    def __init__(self, model: Decoder, device: Device, masked: bool, attention: str, compiled: bool):
+    attention: dense or varlen. compiled: by torch.compile. fast: joined maps and a loss whose gradient is worked out
+    along with it; off, both are their plain twins. smoothing: of the labels, in training only.
+    """
+
+    def __init__(
+        self,
+        model: Decoder,
+        device: Device,
+        masked: bool,
+        attention: str,
+        compiled: bool,
+        fast: bool = False,
+        smoothing: float = 0.0,
+    ):
         self.model, self.device, self.masked, self.attention = model, device, masked, attention
         self.compiled = compiled
-        self._forward = torch.compile(self._plain, dynamic=False) if compiled else self._plain
+        self.fast, self.smoothing = fast, smoothing
+        model.join(fast)
+        self._each, self._sum = (
+            torch.compile(f, dynamic=False) if compiled else f for f in (self._losses, self._total)
+        )
         self._room = 0  # edges that a batch has had; grows by doubling, so that shapes change a few times at most
 
     def __call__(self, rows: Rows) -> Tensor:
-        """(rows x context,) fp32 losses, 0 where nothing is asked."""
+        """(rows x context,) fp32 losses in nats, 0 where nothing is asked."""
+        return self._run(self._each, rows)
+
+    def total(self, rows: Rows) -> Tensor:
+        """What training lowers: the sum of the losses, a scalar in fp32."""
+        return self._run(self._sum, rows)
+
+    def _run(self, function: Callable[..., Tensor], rows: Rows) -> Tensor:
         tokens, targets, positions = (self._send(a).long() for a in (rows.tokens, rows.targets, rows.positions))
         documents = edges = None
         if self.attention == "varlen":
             edges = self._send(self._edges(rows.positions))
         elif self.masked:
             documents = self._send(rows.documents)
-        return self._forward(tokens, targets, positions, documents, edges)
+        return function(tokens, targets, positions, documents, edges)
 
-    def _plain(
-        self, tokens: Tensor, targets: Tensor, positions: Tensor, documents: Tensor | None, edges: Tensor | None
-    ) -> Tensor:
+    def _losses(self, tokens: Tensor, targets: Tensor, positions: Tensor, *where: Tensor | None) -> Tensor:
         with self.device.autocast():
-            span = dense_span(documents) if documents is not None else Span(edges=edges, longest=tokens.shape[1])
-            hidden = self.model(tokens, positions, span)
-            return token_losses(hidden.flatten(0, 1), self.model.head, targets.flatten())
+            return token_losses(self._states(tokens, positions, *where), self.model.head, targets.flatten())
+
+    def _total(self, tokens: Tensor, targets: Tensor, positions: Tensor, *where: Tensor | None) -> Tensor:
+        with self.device.autocast():
+            states, wanted = self._states(tokens, positions, *where), targets.flatten()
+            if self.fast:
+                return total_loss(states, self.model.head, wanted, self.smoothing)
+            return token_losses(states, self.model.head, wanted, self.smoothing).sum()
+
+    def _states(self, tokens: Tensor, positions: Tensor, documents: Tensor | None, edges: Tensor | None) -> Tensor:
+        """(rows x context, hidden_size)"""
+        span = dense_span(documents) if documents is not None else Span(edges=edges, longest=tokens.shape[1])
+        return self.model(tokens, positions, span).flatten(0, 1)
 
     def _edges(self, positions: np.ndarray) -> np.ndarray:
         needed = int((positions == 0).sum()) + 1
@@ -66,7 +99,8 @@ class LossFunction:
         return tensor.to(self.device.torch, non_blocking=True)
 
 
-def choose_attention(device: Device, masked: bool) -> str:
-    """varlen where the device has it, else the dense mask; they agree (tests/model/test_attention.py)."""
-    fast = masked and device.torch.type == "cuda" and device.compute == torch.bfloat16
+def choose_attention(device: Device, masked: bool, dropout: bool = False) -> str:
+    """varlen where the device has it, else the dense mask; they agree (tests/model/test_attention.py).
+    dropout: some weights of attention are left out, which only the dense way does."""
+    fast = masked and not dropout and device.torch.type == "cuda" and device.compute == torch.bfloat16
     return "varlen" if fast and attention_.varlen_attn is not None else "dense"

@@ -7,6 +7,7 @@ Whatever else should happen (validation, samples) is passed in as an observer.
 
 from __future__ import annotations
 
+import gc
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,7 @@ from calame.run import checkpoint
 from calame.run.progress import Bar, say
 from calame.run.telemetry import Telemetry
 from calame.shards.rows import IGNORE, Rows
+from calame.training.ahead import Ahead, collected_rarely
 from calame.training.batch import Data, LossFunction
 from calame.training.optimizer import build_optimizer
 from calame.training.scaler import LossScaler
@@ -93,6 +95,7 @@ class Trainer:
         compiled = self.loss.compiled
         self.optimizer = build_optimizer(self.model, self.plan.optimizer, self.device, self.plan.seed, compiled)
         self.scaler = LossScaler(self.device.compute == torch.float16)
+        self.ahead = Ahead(self.data)
         self.checkpoints = self.folder / "checkpoints"
         schedule = self.plan.schedule
         self.progress.warmup = default_warmup(self.plan.tokens) if schedule.warmup is None else schedule.warmup
@@ -106,6 +109,8 @@ class Trainer:
         self.model.train()
         with (
             _polite_signals() as asked_to_stop,
+            collected_rarely(),
+            self.ahead,
             Bar("train", self.plan.tokens, "tokens", self.progress.position) as bar,
         ):
             meter = _Meter(self)
@@ -125,12 +130,12 @@ class Trainer:
 
     def _step(self) -> tuple[torch.Tensor, torch.Tensor]:
         """One optimizer step; returns its mean loss and gradient norm, still on the device."""
-        rows = self.data.batch(self.progress.position, self.plan.batch)
+        rows = self.ahead.batch(self.progress.position, self.plan.batch)
         targets = int((rows.targets != IGNORE).sum())
         self.optimizer.set_rate(self.rate())
         total = torch.zeros((), device=self.device.torch)
         for part in _micro_batches(rows, self.plan.micro_batch // self.data.context):
-            loss = self.loss(part).sum() / max(targets, 1)
+            loss = self.loss.total(part) / max(targets, 1)
             self.scaler.scale(loss).backward()
             total += loss.detach()
         self.scaler.unscale(self.model)
@@ -158,6 +163,7 @@ class Trainer:
         values = {name: value for observer in due for name, value in observer(self.progress).items()}
         if values:
             self.telemetry.record(self.progress.step, values)
+            gc.collect()  # off during the steps
 
     def check_finite(self, loss: torch.Tensor, norm: torch.Tensor) -> None:
         """Raises `UserError` once loss or gradient of a step are no numbers any more: what would follow is lost, and it
@@ -231,7 +237,7 @@ class _Meter:
 
     def __init__(self, trainer: Trainer):
         self.trainer = trainer
-        self.seconds, self.position = 0.0, trainer.progress.position
+        self.seconds, self.position, self.waited = 0.0, trainer.progress.position, 0.0
         self.restart()
 
     def restart(self) -> None:
@@ -249,7 +255,9 @@ class _Meter:
             return
         trainer.check_finite(loss, norm)
         rate = (progress.position - self.position) / max(self.seconds, 1e-9)
-        self.seconds, self.position = 0.0, progress.position
+        steps = (progress.position - self.position) // trainer.plan.batch
+        waited = (trainer.ahead.waited - self.waited) / max(steps, 1)
+        self.seconds, self.position, self.waited = 0.0, progress.position, trainer.ahead.waited
         values = {
             "train/loss": value,
             "train/lr": trainer.optimizer.rate,
@@ -257,6 +265,7 @@ class _Meter:
             **trainer.scaler.telemetry(),
             "train/tokens": progress.position,
             "perf/tok_per_sec": round(rate, 1),
+            "perf/data_wait_s": round(waited, 6),
         }
         note = f"loss {value:.3f}"
         if trainer.peak_flops:

@@ -98,7 +98,7 @@ class DryRun:
         try:
             held = torch.empty(self.moments, dtype=torch.uint8, device=self.device.torch)
             for _ in range(2):  # in the second pass there are gradients to be added to, as in all but one of a step
-                self.loss(self.data.batch(0, tokens)).sum().backward()
+                self.loss.total(self.data.batch(0, tokens)).backward()
         finally:
             del held
             for parameter in self.model.parameters():

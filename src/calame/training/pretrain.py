@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from calame.model.config import flops_per_token
+from calame.model.decoder import Noise
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
 from calame.run.files import write_json
@@ -48,7 +49,7 @@ def pretrain(
     loader = training_stream(recipe, shards, tokenizer)
     loader.mixture.check(keys.tokens, keys.mixture.epochs)
     bench = prepare(recipe, tokenizer, loader.masked)
-    loss = bench.loss()
+    loss = bench.loss(Noise(keys.dropout, keys.dropout_twice, keys.layer_drop), keys.label_smoothing)
     at_once = fit_micro_batch(bench, loss, loader, keys.optimizer, keys.batch)
     write_json(folder / "mixture.json", _mixture(loader.mixture, keys.tokens))
     keep_tokenizer(tokenizer_folder, folder)

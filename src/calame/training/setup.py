@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from calame.model.config import ModelConfig, count_parameters
-from calame.model.decoder import Decoder
+from calame.model.decoder import QUIET, Decoder, Noise
 from calame.model.device import Device, choose_device
 from calame.model.huggingface import read_folder
 from calame.model.scaled_norm import scale_gains
@@ -51,10 +51,16 @@ class Bench:
             "recipe": self.recipe.model_dump(by_alias=True, mode="json"),
         }
 
-    def loss(self) -> LossFunction:
-        wanted = self.recipe.execution.compile
+    def loss(self, noise: Noise = QUIET, smoothing: float = 0.0) -> LossFunction:
+        """The loss of this model; `noise` and `smoothing` act in training only."""
+        self.model.noise = noise
+        execution = self.recipe.execution
+        wanted, plain = execution.compile, execution.kernels == "plain"
         compiled = wanted == "on" or (wanted == "auto" and self.device.torch.type == "cuda")
-        return LossFunction(self.model, self.device, self.masked, choose_attention(self.device, self.masked), compiled)
+        attention = "dense" if plain else choose_attention(self.device, self.masked, noise.of_attention > 0)
+        return LossFunction(
+            self.model, self.device, self.masked, attention, compiled, compiled and not plain, smoothing
+        )
 
 
 def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:

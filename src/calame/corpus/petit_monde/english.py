@@ -739,7 +739,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "again.door": ("And what colour is {his} door?", "And what is the colour of {his} door?"),
     "again.mother": ("And who is {his} mother?", "And what is {his} mother called?"),
     "again.sibling": ("And who is {his} {brother}?", "And what is {his} {brother} called?"),
-    "answer.category": ("{N}'s pet is a {category}.",),
+    "answer.category": ("It is a {category} that lives with {N}.",),
     "answer.river": ("{N} lives on the banks of {the_river}.",),
     "answer.total": ("{N} keeps {total} beasts in {his} meadow.",),
     "answer.uncle": ("{N}'s {unc} is {uncle}.",),

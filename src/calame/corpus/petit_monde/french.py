@@ -831,7 +831,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "again.door": ("Et de quelle couleur est sa porte ?", "Et quelle est la couleur de sa porte ?"),
     "again.mother": ("Et qui est sa mère ?", "Et comment s'appelle sa mère ?"),
     "again.sibling": ("Et qui est {son_frere} ?", "Et comment s'appelle {son_frere} ?"),
-    "answer.category": ("L'animal de {N} est {un_category}.",),
+    "answer.category": ("C'est {un_category} qui vit chez {N}.",),
     "answer.river": ("{N} vit au bord de {le_river}.",),
     "answer.total": ("{N} garde {total} bêtes dans son pré.",),
     "answer.uncle": ("{le_oncle} de {N} est {uncle}.",),

@@ -840,7 +840,7 @@ QUESTIONS: dict[str, tuple[str, ...]] = {
     "again.door": ("E di che colore è la sua porta?", "E qual è il colore della sua porta?"),
     "again.mother": ("E chi è sua madre?", "E come si chiama sua madre?"),
     "again.sibling": ("E chi è {suo_fratello}?", "E come si chiama {suo_fratello}?"),
-    "answer.category": ("L'animale di {N} è {un_category}.",),
+    "answer.category": ("È {un_category} che vive con {N}.",),
     "answer.river": ("{N} vive sulle rive di {il_river}.",),
     "answer.total": ("{N} tiene {total} bestie nel recinto.",),
     "answer.uncle": ("{lo_zio} di {N} è {uncle}.",),

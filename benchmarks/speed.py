@@ -1,0 +1,249 @@
+"""Training speed against `transformers` + torch.compile, in one run on one GPU: python benchmarks/speed.py
+
+Every measurement is a process of its own, ours and the peer's in turn; a row of the table is the median over processes
+with its spread. Both read the same rows of real shards (those of --shards, else ones of random tokens whose
+frequencies fall as words' do), and do forward, loss, backward, clipping at 1.0 and fused AdamW on fp32 weights with
+bf16 compute. Ours runs through the product's own loop. The peer takes scaled-dot-product attention and the fastest of
+the compile settings in SETTINGS, each tried once and listed. No document mask on either side but in the rows that say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from calame.model.config import ModelConfig, count_parameters
+from calame.recipe.schema import Optimizer, Schedule
+from calame.shards.rows import Rows, lay_out
+
+STEPS, WARM = 30, 10  # steps that are timed, and those before them
+DOCUMENT = 700  # mean tokens of a document of random tokens
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A published system's model, and how many rows of its context pass through at once."""
+
+    model: ModelConfig
+    rows: int
+
+
+def llama(entries: int, width: int, layers: int, heads: int, groups: int, inner: int, context: int, **rest: Any):
+    return ModelConfig(
+        entries, width, layers, heads, groups, width // heads, inner, context, 1e4, 1e-5, **{"tie_word_embeddings": True}
+        | {"initializer_range": 0.02} | rest,
+    )  # fmt: skip
+
+
+SHAPES = {
+    "klovis": Shape(llama(32_005, 768, 14, 12, 4, 3072, 512), 64),
+    "rodin": Shape(llama(64_000, 2048, 22, 16, 16, 5461, 2048), 8),
+    "gaperon": Shape(llama(128_256, 2048, 16, 32, 8, 8192, 4096, tie_word_embeddings=False), 4),
+    "1gpu-llm": Shape(llama(32_000, 768, 12, 12, 12, 3072, 2500, family="gpt2"), 12),
+    "toy": Shape(llama(331, 64, 2, 4, 2, 100, 64), 4),
+}
+SETTINGS: dict[str, dict[str, Any]] = {
+    "default": {},
+    "max-autotune-no-cudagraphs": {"mode": "max-autotune-no-cudagraphs"},
+    "reduce-overhead": {"mode": "reduce-overhead"},
+}
+
+
+class Stream:
+    """Rows of one shape cut out of shard files, or of random tokens; a pure function of the position."""
+
+    def __init__(self, shape: Shape, masked: bool, files: list[str]):
+        self.context, self.masked = shape.model.max_position_embeddings, masked
+        random = np.random.default_rng(0)
+        size = 4_000_000
+        if files:
+            self.tokens = (
+                np.concatenate([np.fromfile(file, np.uint16)[:size] for file in files]) % shape.model.vocab_size
+            )
+        else:
+            self.tokens = np.minimum(random.zipf(1.2, size) - 1, shape.model.vocab_size - 1).astype(np.int32)
+        lengths = random.geometric(1 / DOCUMENT, 2 * len(self.tokens) // DOCUMENT)
+        self.ends = np.cumsum(lengths)
+
+    def batch(self, position: int, tokens: int) -> Rows:
+        """The rows at a token position, round in a circle, cut into documents at fixed random places."""
+        start = position % (len(self.tokens) - tokens)
+        cuts = self.ends[(self.ends > start) & (self.ends < start + tokens)]
+        lengths = np.diff(np.concatenate([[start], cuts, [start + tokens]]))
+        return lay_out(self.tokens[start : start + tokens].astype(np.int32), lengths, self.context, self.masked)
+
+
+def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[float]:
+    """Seconds of each step, through the product's own loop."""
+    from calame.model.decoder import Decoder
+    from calame.model.device import choose_device
+    from calame.run.telemetry import Telemetry
+    from calame.training.batch import LossFunction, choose_attention
+    from calame.training.loop import Plan, Progress, Trainer
+
+    class Enough(Exception):
+        """All steps are timed; nothing is to be saved."""
+
+    device = choose_device("auto")
+    model = Decoder(shape.model)
+    model.initialise(0)
+    model.to(device.torch)
+    fast, batch = keys.kernels == "auto", shape.rows * stream.context
+    attention = choose_attention(device, stream.masked) if fast else "dense"
+    loss = LossFunction(model, device, stream.masked, attention, device.torch.type == "cuda", fast)
+    times: list[float] = []
+
+    def observe(progress: Progress) -> dict[str, Any]:
+        times.append(now(device.torch))
+        if len(times) > STEPS + WARM:
+            raise Enough
+        return {}
+
+    never = 10**15
+    plan = Plan(never, batch, Optimizer(), Schedule(), 1.0, 0, batch, 10**9, never, 1)
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = Trainer(
+            Path(folder), plan, model, device, stream, loss, Telemetry("speed", Path(folder), Path(folder)), {},
+            observers=[(batch, observe)],
+        )  # fmt: skip
+        try:
+            trainer.run()
+        except Enough:
+            yield from np.diff(times)
+
+
+def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[float]:
+    """Seconds of each step of the stock class, as its documentation has one train it."""
+    import torch.nn.functional as F
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    from calame.model.huggingface import to_config
+
+    values = to_config(shape.model, "float32", {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0})
+    kind = "cuda" if torch.cuda.is_available() else "cpu"
+    config = AutoConfig.for_model(**values)
+    model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32).to(kind).train()
+    optimizer = torch.optim.AdamW(model.parameters(), 1e-3, (0.9, 0.95), 1e-8, 0.1, fused=True)
+
+    def loss_of(tokens: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+            logits = model(input_ids=tokens, use_cache=False).logits
+        return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
+
+    run = torch.compile(loss_of, dynamic=False, **SETTINGS[keys.setting]) if kind == "cuda" else loss_of
+    batch = shape.rows * stream.context
+    last = now(torch.device(kind))
+    for step in range(STEPS + WARM):
+        rows = stream.batch(step * batch, batch)
+        tokens, targets = (torch.from_numpy(a).long() for a in (rows.tokens, rows.targets))
+        if kind == "cuda":
+            tokens, targets = (t.pin_memory().to(kind, non_blocking=True) for t in (tokens, targets))
+        run(tokens, targets).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        time_now = now(torch.device(kind))
+        yield time_now - last
+        last = time_now
+
+
+def now(device: torch.device) -> float:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def measure(keys: argparse.Namespace) -> dict[str, Any]:
+    """One process's figures."""
+    torch.set_float32_matmul_precision("high")
+    shape = SHAPES[keys.shape]
+    stream = Stream(shape, keys.masked, keys.shards)
+    start = time.perf_counter()
+    seconds = list((ours if keys.who == "ours" else peer)(shape, stream, keys))
+    whole = time.perf_counter() - start
+    typical = statistics.median(seconds[-STEPS:])
+    return {
+        "tokens_per_s": shape.rows * stream.context / typical,
+        "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0,
+        "seconds": round(whole, 1),
+        "step_ms": round(typical * 1000, 2),
+    }
+
+
+def spawn(**keys: Any) -> dict[str, Any] | None:
+    """The figures of a process of its own; None if it failed, and why is printed."""
+    command = [sys.executable, __file__, "--one", json.dumps(keys)]
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:  # a pipe would wait for compilers
+        code = subprocess.run(command, stdout=out, stderr=err, timeout=400).returncode
+        out.seek(0), err.seek(0)
+        lines = [line for line in out.read().splitlines() if line.startswith("{")]
+        if code or not lines:
+            print(f"failed: {keys}\n{err.read()[-1500:]}", flush=True)
+            return None
+    print(f"  {keys['shape']} {keys['who']} {keys.get('setting', '')} {lines[-1]}", flush=True)
+    return json.loads(lines[-1])
+
+
+def compare(name: str, pairs: int, masked: bool, settings: list[str], shards: list[str]) -> list[str]:
+    """Rows of the table for one shape."""
+    common = {"shape": name, "shards": shards, "kernels": "auto", "setting": "default"}
+    tried = {setting: spawn(who="peer", masked=False, **{**common, "setting": setting}) for setting in settings}
+    speeds = {setting: found["tokens_per_s"] for setting, found in tried.items() if found}
+    best = max(speeds, key=lambda setting: speeds[setting]) if speeds else "default"
+    runs: dict[str, list[dict[str, Any]]] = {"calame": [], f"transformers ({best})": [], "calame, masked": []}
+    for pair in range(pairs):
+        found = spawn(who="ours", masked=False, **common)
+        first = tried.get(best) if pair == 0 else None
+        other = first or spawn(who="peer", masked=False, **{**common, "setting": best})
+        runs["calame"] += [found] if found else []
+        runs[f"transformers ({best})"] += [other] if other else []
+    if masked:
+        runs["calame, masked"] = [found for _ in range(pairs) if (found := spawn(who="ours", masked=True, **common))]
+    base = [found["tokens_per_s"] for found in runs[f"transformers ({best})"]]
+    return [row(name, who, found, base) for who, found in runs.items() if found]
+
+
+def row(name: str, who: str, found: list[dict[str, Any]], base: list[float]) -> str:
+    rates = [run["tokens_per_s"] for run in found]
+    ratio = f"{statistics.median(rates) / statistics.median(base):.2f}" if base else "-"
+    spread = f"{min(rates) / 1e3:.1f}-{max(rates) / 1e3:.1f}"
+    peak = max(run["peak_gib"] for run in found)
+    return f"| {name} | {who} | {statistics.median(rates) / 1e3:.1f}k | {spread} | {ratio} | {peak:.1f} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["klovis", "rodin", "gaperon", "1gpu-llm"])
+    parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
+    parser.add_argument("--masked", action="store_true", help="one more row of ours, with the document mask")
+    parser.add_argument("--shards", nargs="*", default=[], help="train.bin files of 16-bit tokens")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    keys = parser.parse_args()
+    if keys.one:
+        print(json.dumps(measure(argparse.Namespace(**json.loads(keys.one)))))
+        return
+    card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    rows = [line for name in keys.shapes for line in compare(name, keys.pairs, keys.masked, keys.settings, keys.shards)]
+    print(f"\n{card}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}\n")
+    for name in keys.shapes:
+        shape = SHAPES[name]
+        print(f"- {name}: {count_parameters(shape.model):,} parameters, {shape.rows} rows; {asdict(shape.model)}")
+    print("\n| shape | who | tokens/s | spread (k) | ratio | peak GiB |\n|---|---|---|---|---|---|")
+    print("\n".join(rows))
+
+
+if __name__ == "__main__":
+    main()
