@@ -168,6 +168,6 @@ def test_memory_is_capped_on_a_gpu_alone(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(memory.torch.cuda, "get_device_properties", lambda device: Card())
     monkeypatch.setattr(memory.torch.cuda, "set_per_process_memory_fraction", lambda *given: asked.append(given))
     cap_memory(16_000_000_000, card)
-    assert asked == [(approx(2 / 3), card.torch)]
+    assert asked == [(approx(2 / 3),)]
     with raises(UserError, match=r"30 GB of 24.0 GB"):
         cap_memory(30_000_000_000, card)

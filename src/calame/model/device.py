@@ -78,10 +78,10 @@ def choose_device(wanted: str, precision: str = "auto") -> Device:
             "fp32, fp16",
             "pretrain.precision=fp16, or fp32 (slower)",
         )
-    if precision == "fp8" and kind == "cuda" and torch.cuda.get_device_capability() < (8, 9):
+    if precision == "fp8" and (kind == "mps" or (kind == "cuda" and torch.cuda.get_device_capability() < (8, 9))):
         raise refuse(
             "pretrain.precision",
-            f"{torch.cuda.get_device_name()} does not multiply in fp8",
+            f"{torch.cuda.get_device_name() if kind == 'cuda' else kind} does not multiply in fp8",
             "a card of compute capability 8.9 or more (Ada, Hopper and newer)",
             "pretrain.precision=bf16",
         )

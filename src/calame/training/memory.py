@@ -46,7 +46,7 @@ def cap_memory(most: int | None, device: Device) -> None:
         raise refuse(
             "execution.memory", f"{most / 1e9:g} GB of {there}", "at most the memory of a CUDA device", "leave it out"
         )
-    torch.cuda.set_per_process_memory_fraction(most / total, device.torch)
+    torch.cuda.set_per_process_memory_fraction(most / total)
     say(f"  memory: at most {most / 1e9:g} of {total / 1e9:.1f} GB")
 
 
