@@ -37,6 +37,7 @@ MISTAKES = [
     (["new", "x", "--text", "nowhere"], "no such file or folder"),
     (["trace", "1", "toy.yaml"], "not made yet"),
     (["report", "toy.yaml"], "no run is there"),
+    (["doctor", "nobody"], "has 0 whole checkpoints"),
 ]
 
 
@@ -139,7 +140,19 @@ def test_every_verb_says_what_it_does(capsys):
     with pytest.raises(SystemExit):
         main(["--help"])
     said = capsys.readouterr().out
-    for verb in ("run", "new", "status", "recipes", "tokenizer", "trace", "generate", "chat", "export", "report"):
+    for verb in (
+        "run",
+        "new",
+        "status",
+        "recipes",
+        "tokenizer",
+        "trace",
+        "generate",
+        "chat",
+        "export",
+        "report",
+        "doctor",
+    ):
         assert f"    {verb}" in said
 
 

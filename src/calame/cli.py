@@ -287,17 +287,30 @@ def _add_report(verbs: argparse._SubParsersAction) -> None:
 
 
 def _add_doctor(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("doctor", help="check that a killed run loses nothing")
-    verb.add_argument("--resume", action="store_true", required=True, help="kill a small training of RECIPE at random")
-    verb.add_argument("--kills", type=int, default=20, help="how often (20)")
-    _recipe_arguments(verb)
+    verb = verbs.add_parser(
+        "doctor", help="examine a run's numerics; or, with --resume, check that a killed run loses nothing"
+    )
+    verb.add_argument("recipe", metavar="RUN", help="a run's name or folder; with --resume a recipe")
+    verb.add_argument("overrides", nargs="*", metavar="a.b=c", help="with --resume: changes to the recipe")
+    verb.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
+    verb.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
+    verb.add_argument("--resume", action="store_true", help="kill a small training of the recipe at random")
+    verb.add_argument("--kills", type=int, default=20, help="with --resume: how often (20)")
 
     def call(options: argparse.Namespace) -> int:
-        from calame.road.rehearse import rehearse_resume
+        if options.resume:
+            from calame.road.rehearse import rehearse_resume
 
-        lines, same = rehearse_resume(options.recipe, options.overrides, options.kills)
-        print("\n".join(lines))
-        return 0 if same else 1
+            lines, same = rehearse_resume(options.recipe, options.overrides, options.kills)
+            print("\n".join(lines))
+            return 0 if same else 1
+        if options.overrides:
+            verb.error(f"{options.overrides[0]}: changes belong to a recipe: calame doctor --resume RECIPE a.b=c")
+        from calame.road.doctor import examine
+
+        findings = examine(options.recipe, options.runs, options.device)
+        print("\n".join(map(str, findings)))
+        return 0 if all(finding.good for finding in findings) else 1
 
     verb.set_defaults(call=call)
 

@@ -145,7 +145,7 @@ def test_every_family_in_parts(tmp_path: Path, monkeypatch: MonkeyPatch) -> None
 
 
 def train_in_bf16(folder: Path, mode: str) -> None:
-    model, device = decoder_of(1, spread=0.1), Device(torch.device("cpu"), torch.bfloat16, "for a test")
+    model, device = decoder_of(1, spread=0.1), Device(torch.device("cpu"), "bf16", "for a test")
     for layer in model.layers:
         layer.input_layernorm.weight.data.uniform_(0.9, 1.1)  # type: ignore[union-attr, operator]
     loss = LossFunction(model, device, True, "dense", False)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytest import fixture, mark, raises
+from pytest import MonkeyPatch, fixture, mark, raises
 from safetensors.torch import save_file
 
 from builders import RandomData, config_of, cpu, decoder_of, random_rows, recipe_of, tokenizer_of
@@ -17,7 +17,7 @@ from calame.recipe.errors import UserError
 from calame.recipe.schema import Execution
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.batch import LossFunction
-from calame.training.setup import initial_weights, micro_batch, prepare
+from calame.training.setup import initial_weights, micro_batches, prepare
 
 
 def test_the_device_is_chosen_aloud() -> None:
@@ -30,6 +30,20 @@ def test_the_device_is_chosen_aloud() -> None:
             choose_device("cuda")
         assert "cpu" in error.value.problems[0].allowed
         assert choose_device("auto").torch.type in ("cpu", "mps")
+
+
+def test_a_card_without_a_precision_says_what_it_has(monkeypatch: MonkeyPatch) -> None:
+    """An old card, as torch would describe it."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda *which: "Tesla V100")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (7, 0))
+    assert choose_device("cuda").precision == "fp32"
+    assert choose_device("cuda", "fp16").compute == torch.float16
+    for precision in ("bf16", "bf16-rounded", "bf16-scaled", "fp8"):
+        with raises(UserError, match="Tesla V100 does not") as error:
+            choose_device("cuda", precision)
+        assert error.value.problems[0].remedy.startswith("pretrain.precision=")
 
 
 @mark.parametrize(
@@ -47,7 +61,10 @@ def test_the_device_is_chosen_aloud() -> None:
 def test_the_micro_batch_is_whole_rows_that_divide_the_batch(
     asked: int | None, batch: int, context: int, tokens: int
 ) -> None:
-    assert micro_batch(Execution(micro_batch=asked), cpu(), batch, context) == tokens
+    found = micro_batches(Execution(micro_batch=asked), cpu(), batch, context)
+    assert found[0] == tokens
+    assert all(batch % size == 0 and size % context == 0 for size in found)
+    assert len(found) == 1 if asked else found[-1] == context
 
 
 def test_a_bench_starts_from_the_recipes_seed() -> None:

@@ -200,7 +200,7 @@ def test_another_tokenizer_and_another_optimizer_are_refused(source: Path, tmp_p
     with raises(UserError, match="its tokenizer is another one"):
         made.run()
     muon = plan_of(tokens=256, optimizer=Optimizer(name="muon"))
-    with raises(UserError, match="its optimizer is another one: adamw") as error:
+    with raises(UserError, match="its optimizer's name is another one: adamw") as error:
         taking(tmp_path, source, "transfer", plan=muon).run()
     assert "finetune" in error.value.problems[0].remedy
     taking(tmp_path, source, "finetune", plan=muon).run()

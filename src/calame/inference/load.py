@@ -9,6 +9,7 @@ from calame.model.config import ModelConfig
 from calame.model.decoder import Decoder
 from calame.model.device import Device, choose_device
 from calame.model.huggingface import read_folder
+from calame.model.scaled_norm import with_plain_gains
 from calame.recipe.errors import refuse
 from calame.run import checkpoint
 from calame.run.files import read_json
@@ -72,8 +73,9 @@ def load_checkpoint(folder: Path, device: str = "auto") -> Loaded:
         )
     tokenizer = Tokenizer.load(stage / "tokenizer")
     check_hash(state["tokenizer"], tokenizer, str(folder))
-    model = Decoder(ModelConfig.from_json(state["model"]))
-    model.load_state_dict(tensors["model"])
+    config, weights = with_plain_gains(ModelConfig.from_json(state["model"]), tensors["model"])
+    model = Decoder(config)
+    model.load_state_dict(weights)
     chosen = choose_device(device)
     tuned = (stage / "conversations.json").is_file()
     return Loaded(model.to(chosen.torch).eval(), tokenizer, chosen, tuned, str(folder))

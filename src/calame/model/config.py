@@ -35,7 +35,8 @@ STRETCHED = ("max_position_embeddings", "rope_theta", "rope_scaling", "rope_fact
 class ModelConfig:
     """`rms_norm_eps` is the epsilon of every norm, of whatever kind; `rope_...` mean nothing without rotation.
 
-    rope_scaling: none, linear or yarn, by `rope_factor`; rope_original: the context that yarn stretches, tokens."""
+    rope_scaling: none, linear or yarn, by `rope_factor`; rope_original: the context that yarn stretches, tokens.
+    norm_scale: what stored norm gains are multiplied by (`model/scaled_norm.py`)."""
 
     vocab_size: int
     hidden_size: int
@@ -53,6 +54,7 @@ class ModelConfig:
     rope_scaling: str = "none"
     rope_factor: float = 1.0
     rope_original: int = 0
+    norm_scale: float = 1.0
 
     @property
     def parts(self) -> Family:
@@ -61,7 +63,8 @@ class ModelConfig:
     @staticmethod
     def from_recipe(model: schema.Model, vocab_size: int) -> ModelConfig:
         """The configuration of a derived recipe (no None left) with the tokenizer's vocabulary."""
-        values = {name: getattr(model, name) for name in ModelConfig.__dataclass_fields__ if name != "vocab_size"}
+        others = ("vocab_size", "norm_scale")  # the tokenizer's, and the precision's
+        values = {name: getattr(model, name) for name in ModelConfig.__dataclass_fields__ if name not in others}
         assert None not in values.values()
         return ModelConfig(vocab_size=vocab_size, **values)
 
@@ -70,7 +73,10 @@ class ModelConfig:
         return ModelConfig(**values)
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        values = asdict(self)
+        if self.norm_scale == 1:
+            values.pop("norm_scale")
+        return values
 
 
 def count_terms(config: ModelConfig) -> dict[str, int]:

@@ -7,7 +7,9 @@ Names of modules and parameters are those of `transformers`' LlamaForCausalLM be
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -17,6 +19,7 @@ from calame.model.attention import Span, attend
 from calame.model.cache import Cache, LayerCache
 from calame.model.config import ModelConfig
 from calame.model.rotary import rotary_table, rotate
+from calame.model.scaled_norm import ScaledRMSNorm
 
 
 class RMSNorm(nn.Module):
@@ -35,6 +38,8 @@ class RMSNorm(nn.Module):
 
 def norm_of(config: ModelConfig) -> nn.Module:
     """The family's norm over hidden_size."""
+    if config.norm_scale != 1:
+        return ScaledRMSNorm(config.hidden_size, config.rms_norm_eps, config.norm_scale)
     if config.parts.rms:
         return RMSNorm(config.hidden_size, config.rms_norm_eps)
     return nn.LayerNorm(config.hidden_size, config.rms_norm_eps)
@@ -91,6 +96,7 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(config.hidden_size, keys, bias)
         self.o_proj = nn.Linear(queries, config.hidden_size, bias)
         self.join = False  # set by `Decoder.join`
+        self.linear: Callable[..., Tensor] = F.linear  # or in 8 bits: float8.use_float8
         normed = config.parts.normed_keys
         self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if normed else None
         self.k_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if normed else None
@@ -115,7 +121,7 @@ class Attention(nn.Module):
         if not self.join:
             return [map_(x) for map_ in maps]
         widths = [map_.out_features for map_ in maps]
-        parts = F.linear(x, *joined(*maps)).split([width + -width % MULTIPLE for width in widths], dim=-1)
+        parts = self.linear(x, *joined(*maps)).split([width + -width % MULTIPLE for width in widths], dim=-1)
         return [part[..., :width] for part, width in zip(parts, widths, strict=True)]
 
 
@@ -125,6 +131,7 @@ class FeedForward(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
         self.join = False  # set by `Decoder.join`
+        self.linear: Callable[..., Tensor] = F.linear  # or in 8 bits: float8.use_float8
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size, bias=False)
@@ -132,9 +139,9 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.join:
             return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
-        gate, up = F.linear(x, *joined(self.gate_proj, self.up_proj)).chunk(2, dim=-1)
+        gate, up = self.linear(x, *joined(self.gate_proj, self.up_proj)).chunk(2, dim=-1)
         down = F.pad(self.down_proj.weight, (0, -self.down_proj.in_features % MULTIPLE))
-        return F.linear(F.silu(gate) * up, down)  # where a row is padding, silu(0) * 0 meets a column of zeros
+        return self.linear(F.silu(gate) * up, down)  # where a row is padding, silu(0) * 0 meets a column of zeros
 
 
 class PlainFeedForward(nn.Module):
@@ -179,6 +186,10 @@ def in_compute_type(x: Tensor) -> Tensor:
     return x.to(torch.get_autocast_dtype(kind)) if torch.is_autocast_enabled(kind) else x
 
 
+def call_plainly(number: int, layer: nn.Module, *inputs: Any) -> Tensor:
+    return layer(*inputs)
+
+
 class Decoder(nn.Module):
     """Token ids to final hidden states; `head` turns those into logits.
 
@@ -201,6 +212,7 @@ class Decoder(nn.Module):
             None if config.tie_word_embeddings else nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         )
         cos, sin = rotary_table(config, config.max_position_embeddings)
+        self.call_layer = call_plainly  # or one that recomputes: training/memory.py
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
 
@@ -216,7 +228,7 @@ class Decoder(nn.Module):
                     spread = self.config.initializer_range * (narrow if added else 1.0)
                     parameter.copy_(torch.empty(parameter.shape).normal_(0, spread, generator=generator))
                 else:
-                    parameter.fill_(0.0 if name.endswith(".bias") else 1.0)
+                    parameter.fill_(0.0 if name.endswith(".bias") else 1 / self.config.norm_scale)
 
     @property
     def head(self) -> Tensor:
@@ -240,7 +252,8 @@ class Decoder(nn.Module):
         x, noise = in_compute_type(x), self.noise if self.training else QUIET
         for number, layer in enumerate(self.layers):
             kept = (torch.rand((), device=x.device) >= noise.layers).to(x.dtype) if noise.layers else None
-            x = layer(x, turn, span, cache.layers[number] if cache is not None else None, noise, kept)
+            place = cache.layers[number] if cache is not None else None
+            x = self.call_layer(number, layer, x, turn, span, place, noise, kept)
         return self.norm(x)
 
     def join(self, wanted: bool) -> None:

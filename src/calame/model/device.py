@@ -6,28 +6,52 @@ from dataclasses import dataclass
 
 import torch
 
+from calame.model.scaled_norm import SCALE
 from calame.recipe.errors import refuse
+
+COMPUTE = {  # what matrices are multiplied in
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "bf16-rounded": torch.bfloat16,
+    "bf16-scaled": torch.bfloat16,
+    "fp16": torch.float16,
+    "fp8": torch.bfloat16,  # but for the matrices of the blocks: model/float8.py
+}
+WEIGHTS = {"bf16-rounded": torch.bfloat16, "bf16-scaled": torch.bfloat16}  # what they are kept in, else fp32
 
 
 @dataclass(frozen=True)
 class Device:
-    """Where to compute and with which precision, and why."""
+    """Where to compute and with which precision (a key of `COMPUTE`), and why."""
 
     torch: torch.device
-    compute: torch.dtype
+    precision: str
     reason: str
+
+    @property
+    def compute(self) -> torch.dtype:
+        return COMPUTE[self.precision]
+
+    @property
+    def weights(self) -> torch.dtype:
+        return WEIGHTS.get(self.precision, torch.float32)
+
+    @property
+    def norm_scale(self) -> float:
+        """What stored norm gains are multiplied by."""
+        return SCALE if self.precision == "bf16-scaled" else 1.0
 
     @property
     def name(self) -> str:
         return torch.cuda.get_device_name(self.torch) if self.torch.type == "cuda" else self.torch.type
 
     def autocast(self) -> torch.autocast:
-        """Compute in `compute` over fp32 weights."""
+        """Compute in `compute` over the weights as they are kept."""
         return torch.autocast(self.torch.type, self.compute, enabled=self.compute != torch.float32)
 
 
 def choose_device(wanted: str, precision: str = "auto") -> Device:
-    """wanted: auto, cuda, mps, cpu; precision: auto, fp32, bf16. Raises `UserError` for what is not there."""
+    """wanted: auto, cuda, mps, cpu; precision: auto or one of `COMPUTE`. Raises `UserError` for what is not there."""
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if wanted != "auto" and not available[wanted]:
         raise refuse(
@@ -47,14 +71,22 @@ def choose_device(wanted: str, precision: str = "auto") -> Device:
         }[kind]
     )
     has_bf16 = kind == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    if precision == "bf16" and kind == "cuda" and not has_bf16:
+    if precision.startswith("bf16") and kind == "cuda" and not has_bf16:
         raise refuse(
             "pretrain.precision",
             f"{torch.cuda.get_device_name()} does not compute in bf16",
-            "fp32",
-            "pretrain.precision=fp32",
+            "fp32, fp16",
+            "pretrain.precision=fp16, or fp32 (slower)",
         )
-    compute = torch.bfloat16 if precision == "bf16" or (precision == "auto" and has_bf16) else torch.float32
-    return Device(
-        torch.device(kind), compute, f"{reason}; {str(compute).removeprefix('torch.')} compute, float32 weights"
-    )
+    if precision == "fp8" and (kind == "mps" or (kind == "cuda" and torch.cuda.get_device_capability() < (8, 9))):
+        raise refuse(
+            "pretrain.precision",
+            f"{torch.cuda.get_device_name() if kind == 'cuda' else kind} does not multiply in fp8",
+            "a card of compute capability 8.9 or more (Ada, Hopper and newer)",
+            "pretrain.precision=bf16",
+        )
+    if precision == "auto":
+        precision = "bf16" if has_bf16 else "fp32"
+    compute, weights = COMPUTE[precision], WEIGHTS.get(precision, torch.float32)
+    types = [str(dtype).removeprefix("torch.") for dtype in (compute, weights)]
+    return Device(torch.device(kind), precision, f"{reason}; {types[0]} compute, {types[1]} weights")

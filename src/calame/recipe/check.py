@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from calame.recipe.check_timed import Known, Where, contexts, schedules
 from calame.recipe.errors import Problem
+from calame.recipe.precision import precision_check
 from calame.recipe.schema import Conversations, Model, Recipe, Source
 from calame.recipe.timeline import last_of, values_of
 from calame.recipe.units import say_count
@@ -277,6 +278,7 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
 
 
 CHECKS = (
+    precision_check,
     _batches,
     contexts,
     _length,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from calame.recipe.precision import derived_state
 from calame.recipe.schema import Execution, Model, Pretrain, Recipe, Sft
 from calame.recipe.timeline import last_of
 from calame.recipe.units import say_count
@@ -65,6 +66,8 @@ def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
 
 def _derive_pretrain(pretrain: Pretrain, notes: list[Derived]) -> Pretrain:
     mixture, schedule = pretrain.mixture, pretrain.schedule
+    optimizer = _settle(pretrain.optimizer, "pretrain.optimizer", notes, {"state": derived_state(pretrain.precision)})
+    pretrain = pretrain.model_copy(update={"optimizer": optimizer})
     total = sum((mixture.weights or {}).values())
     if mixture.normalise and mixture.weights and total and abs(total - 1) > 1e-6:  # as what is refused without it
         weights = {name: weight / total for name, weight in mixture.weights.items()}
@@ -121,6 +124,9 @@ def _derive_sft(sft: Sft, pretrain: Pretrain, notes: list[Derived]) -> Sft:
         notes.append(Derived("sft.optimizer.weight_decay", 0.0, "tuning is short: decay would only blur"))
         gentle = pretrain.optimizer.model_copy(update={"learning_rate": rate / 10, "weight_decay": 0.0})
         sft = sft.model_copy(update={"optimizer": gentle})
+    elif sft.optimizer.state is None:
+        optimizer = _settle(sft.optimizer, "sft.optimizer", notes, {"state": derived_state(pretrain.precision)})
+        sft = sft.model_copy(update={"optimizer": optimizer})
     return _settle(
         sft,
         "sft",

@@ -133,6 +133,11 @@ class Optimizer(Section):
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.95
     epsilon: Annotated[float, Field(gt=0)] = 1e-8
     weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    state: Literal["fp32", "bf16", "int8"] | None = Field(
+        default=None,
+        description="how AdamW's moments are stored; derived: bf16 where the weights are (8 or 4 bytes a parameter); "
+        "int8: by blocks, 2 bytes",
+    )
 
 
 class Schedule(Section):
@@ -227,8 +232,11 @@ class Pretrain(Section):
         default=0.0,
         description="share of a target's probability dealt to all entries, in training; never in validation",
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
-        default="auto", description="auto: bf16 compute on a GPU, else fp32"
+    precision: Literal["auto", "fp32", "bf16", "bf16-rounded", "bf16-scaled", "fp16", "fp8"] = Field(
+        default="auto",
+        description="auto: bf16 on a GPU, else fp32. bf16, fp16 (scaled loss): compute over fp32 weights. "
+        "bf16-rounded: bf16 weights, rounded stochastically. bf16-scaled: as Gaperon, for comparison. "
+        "fp8: as bf16, but the blocks' matrices multiply in 8 bits (Ada, Hopper and newer)",
     )
     guard: Guard = Guard()
     load: Load | None = Field(default=None, description="begin from a checkpoint of another run")
@@ -288,6 +296,12 @@ class Execution(Section):
     device: Literal["auto", "cuda", "mps", "cpu"] = "auto"
     micro_batch: PositiveTokens | None = Field(
         default=None, description="tokens that pass through at once; derived from the device"
+    )
+    activation_checkpointing: Literal["none", "selective", "full"] = Field(
+        default="none", description="compute again in the backward pass: nothing, every second layer, every layer"
+    )
+    memory: Annotated[Bytes, Field(gt=0)] | None = Field(
+        default=None, description="most memory of the GPU that may be used, as 16GB; default: all of it"
     )
     compile: Literal["auto", "on", "off"] = Field(default="auto", description="torch.compile; auto: on a GPU")
     kernels: Literal["auto", "plain"] = Field(

@@ -44,6 +44,7 @@ class LossFunction:
         smoothing: float = 0.0,
     ):
         self.model, self.device, self.masked, self.attention = model, device, masked, attention
+        self.compiled = compiled
         self.fast, self.smoothing = fast, smoothing
         model.join(fast)
         self._each, self._sum = (

@@ -36,6 +36,7 @@ from calame.training.guard import Guard, turn_away, went_bad
 from calame.training.keeping import MILESTONE, RETURN, Keeper
 from calame.training.optimizer import build_optimizer
 from calame.training.parallel import Team
+from calame.training.scaler import LossScaler
 from calame.training.schedule import rate_share
 from calame.training.sharding import spread
 from calame.training.state import Origin, everything, resume
@@ -102,7 +103,9 @@ class Trainer:
 
     def __post_init__(self) -> None:
         self.spread = spread(self.model, self.team, self.device)
-        self.optimizer = build_optimizer(self.model, self.plan.optimizer, self.device.torch)
+        compiled = self.loss.compiled
+        self.optimizer = build_optimizer(self.model, self.plan.optimizer, self.device, self.plan.seed, compiled)
+        self.scaler = LossScaler(self.device.compute == torch.float16)
         self.ahead = Ahead(self.data)
         self.timeline = Timeline(self.plan.batch)
         self.before = 0  # where the last step began
@@ -182,12 +185,14 @@ class Trainer:
         for number, part in enumerate(parts, 1):
             self.spread.begin(last=number == len(parts))
             loss = self.loss.total(part) / max(targets, 1)
-            loss.backward()
+            self.scaler.scale(loss).backward()
             total += loss.detach()
         self.spread.finish()
+        self.scaler.unscale(self.model)
         total, norm = self.team.sum(total), self.spread.clip(self.plan.clip)
-        verdict = self.guard.judge(total, norm, self.progress.step + 1)
-        if verdict is None:
+        accepted = self.scaler.accept(norm)
+        verdict = self.guard.judge(total, norm, self.progress.step + 1) if accepted else None
+        if accepted and verdict is None:
             self.optimizer.step()
         self.optimizer.zero_grad()
         self.before = self.progress.position
@@ -241,7 +246,9 @@ class Trainer:
         must not take the place of a good checkpoint. (A finite loss with an infinite gradient has spoilt the weights.)
         A step that the guard turned away did not touch them.
         """
-        if self.guard.took(self.progress.step) and not (torch.isfinite(loss) and torch.isfinite(norm)):
+        if self.scaler.left_out or not self.guard.took(self.progress.step):
+            return
+        if not (torch.isfinite(loss) and torch.isfinite(norm)):
             raise went_bad(self.progress.step, loss.item(), norm.item())
 
 
@@ -280,7 +287,8 @@ class _Meter:
         values = {
             "train/loss": value,
             "train/lr": trainer.optimizer.rate,
-            "train/grad_norm": norm.item(),
+            **({} if trainer.scaler.left_out else {"train/grad_norm": norm.item()}),
+            **trainer.scaler.telemetry(),
             "train/tokens": progress.position,
             "perf/tok_per_sec": round(rate, 1),
             "perf/data_wait_s": round(waited, 6),

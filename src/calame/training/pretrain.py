@@ -23,7 +23,7 @@ from calame.shards.loader import Loader
 from calame.shards.mixture import Mixture
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Observer, Plan, Progress, Trainer
-from calame.training.setup import keep_tokenizer, micro_batch, open_shards, prepare, validation_observer
+from calame.training.setup import fit_micro_batch, keep_tokenizer, open_shards, prepare, validation_observer
 from calame.training.start import begin_from, find_place
 from calame.training.validate import slices_of
 
@@ -69,9 +69,9 @@ def pretrain(
     bench = prepare(recipe, tokenizer, loader.masked)
     context, model = loader.context, bench.model.config
     portion = bench.team.portion("pretrain.batch", math.gcd(*values_of(keys.batch)), context)
-    at_once = micro_batch(execution, bench.device, portion, context)
     bench.model.noise = Noise(keys.dropout, keys.dropout_twice, keys.layer_drop)
     loss = bench.loss(keys.label_smoothing)
+    at_once = fit_micro_batch(bench, loss, loader, keys.optimizer, portion)
     # Validation text is always masked, as in the stage evaluation, whatever the rows that are trained on.
     asked = loss if loader.masked else replace(bench, masked=True).loss()
     write_json(folder / "mixture.json", _mixture(loader.mixture, *start.reads(keys.tokens)))

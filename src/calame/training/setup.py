@@ -15,20 +15,24 @@ from calame.model.config import STRETCHED, ModelConfig, count_parameters
 from calame.model.decoder import Decoder
 from calame.model.device import Device, choose_device
 from calame.model.huggingface import read_folder
+from calame.model.scaled_norm import scale_gains
 from calame.recipe.errors import Problem, UserError
-from calame.recipe.schema import Execution, Recipe
+from calame.recipe.schema import Execution, Optimizer, Recipe
 from calame.recipe.units import say_count
 from calame.run.progress import say
 from calame.shards.read import Shard
 from calame.tokenizer.tokenizer import Tokenizer
-from calame.training.batch import LossFunction, choose_attention
+from calame.training.batch import Data, LossFunction, choose_attention
 from calame.training.loop import Observer, Progress
+from calame.training.memory import DryRun, cap_memory, checkpoint_activations, fitting_micro_batch
+from calame.training.optimizer import build_optimizer
 from calame.training.parallel import Team, check_devices, choose_mode, join
+from calame.training.precision import apply_precision
 from calame.training.sharding import compile_layers
 from calame.training.stopping import poll
 from calame.training.validate import ALONE, Slice, validate
 
-FREE = ("vocab_size", "initializer_range")  # may differ from those of the folder that a model starts from
+FREE = ("vocab_size", "initializer_range", "norm_scale")  # may differ from those of the folder that a model starts from
 MICRO_BATCH = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}  # tokens; what a device of the kind digests well
 
 
@@ -69,18 +73,20 @@ def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
     if recipe.execution.threads:
         torch.set_num_threads(recipe.execution.threads)
     device = choose_device(recipe.execution.device, recipe.pretrain.precision)
-    config = ModelConfig.from_recipe(recipe.model, tokenizer.size)
+    cap_memory(recipe.execution.memory, device)
+    config = replace(ModelConfig.from_recipe(recipe.model, tokenizer.size), norm_scale=device.norm_scale)
     model = Decoder(config)
     if recipe.model.init:
-        model.load_state_dict(initial_weights(recipe.model.init, config, tokenizer))
+        model.load_state_dict(scale_gains(initial_weights(recipe.model.init, config, tokenizer), config))
     else:
         model.initialise(recipe.seed)
     say(
         f"  model: {say_count(count_parameters(config))} parameters, {config.vocab_size:,} entries; "
         f"device: {device.name} ({device.reason})"
     )
+    checkpoint_activations(model, recipe.execution.activation_checkpointing)
     team = _team(recipe.execution.parallel, device, count_parameters(config))
-    return Bench(recipe, device, tokenizer, model.to(device.torch), masked, team)
+    return Bench(recipe, device, tokenizer, apply_precision(model.to(device.torch), device), masked, team)
 
 
 def _team(wanted: str, device: Device, parameters: int) -> Team:
@@ -131,17 +137,27 @@ def _fit_rows(matrix: Tensor, rows: int) -> Tensor:
     return matrix[:rows] if missing <= 0 else torch.cat([matrix, matrix.mean(0, keepdim=True).expand(missing, -1)])
 
 
-def micro_batch(execution: Execution, device: Device, batch: int, context: int) -> int:
-    """Tokens that pass through at once: what was asked, or what the kind of device digests; whole rows that divide
-    the batch."""
+def micro_batches(execution: Execution, device: Device, batch: int, context: int) -> list[int]:
+    """Tokens that may pass through at once, the most first: what was asked, or at most what the kind of device digests;
+    whole rows that divide the batch."""
     most = execution.micro_batch or MICRO_BATCH[device.torch.type]
     rows = batch // context
-    fitting = max(n for n in range(1, rows + 1) if rows % n == 0 and (n * context <= most or n == 1))
-    reason = (
-        "as asked" if execution.micro_batch == fitting * context else f"rows that divide the batch, at most {most:,}"
-    )
-    say(f"  micro-batch: {fitting * context:,} of {batch:,} tokens ({reason})")
-    return fitting * context
+    fitting = [n * context for n in range(rows, 0, -1) if rows % n == 0 and (n * context <= most or n == 1)]
+    return fitting[:1] if execution.micro_batch else fitting
+
+
+def fit_micro_batch(bench: Bench, loss: LossFunction, data: Data, keys: Optimizer, batch: int) -> int:
+    """The tokens that pass through at once. On a GPU a dry run finds what fits. Raises `UserError` if nothing does."""
+    execution = bench.recipe.execution
+    candidates = micro_batches(execution, bench.device, batch, data.context)
+    chosen, most = candidates[0], execution.micro_batch or MICRO_BATCH[bench.device.torch.type]
+    reason = "as asked" if execution.micro_batch == chosen else f"rows that divide the batch, at most {most:,}"
+    if bench.device.torch.type == "cuda":
+        attempt = DryRun(bench.model, bench.device, loss, data, build_optimizer(bench.model, keys, bench.device))
+        chosen = -bench.team.most(-fitting_micro_batch(candidates, attempt))  # what fits everywhere
+        reason += attempt.describe()
+    say(f"  micro-batch: {chosen:,} of {batch:,} tokens ({reason})")
+    return chosen
 
 
 def validation_observer(

@@ -75,7 +75,7 @@ class Replicated(Whole):
 
 
 class GradientSums:
-    """Sums over all processes of the gradients of `parameters`, which each process holds whole."""
+    """Sums in fp32 over all processes of the gradients of `parameters`, which each process holds whole."""
 
     def __init__(self, parameters: Sequence[nn.Parameter]):
         self.buckets = _buckets([p for p in parameters if p.requires_grad][::-1])  # as the backward pass finds them
@@ -98,7 +98,7 @@ class GradientSums:
 
     def _start(self) -> None:
         bucket = self.buckets[self.started]
-        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in bucket])
+        flat = torch.cat([(torch.zeros_like(p) if p.grad is None else p.grad).flatten().float() for p in bucket])
         self.works.append((dist.all_reduce(flat, async_op=True), flat))
         self.started += 1
 
@@ -109,7 +109,7 @@ class GradientSums:
         for bucket, (work, flat) in zip(self.buckets, self.works, strict=True):
             work.wait()
             for parameter, part in zip(bucket, flat.split([p.numel() for p in bucket]), strict=True):
-                parameter.grad = part.view_as(parameter)
+                parameter.grad = part.view_as(parameter).to(parameter.dtype)
         self.begin(False)
 
 

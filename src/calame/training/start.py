@@ -107,14 +107,17 @@ def _with_head(weights: dict[str, Tensor], trainer: Trainer) -> dict[str, Tensor
 
 
 def _check_optimizer(folder: Path, state: dict[str, Any], trainer: Trainer) -> None:
-    theirs = state.get("recipe", {}).get("pretrain", {}).get("optimizer", {}).get("name")
-    if theirs != trainer.plan.optimizer.name:
-        raise refuse(
-            str(folder),
-            f"its optimizer is another one: {theirs}",
-            trainer.plan.optimizer.name,
-            f"pretrain.optimizer.name={theirs}, or a mode without optimizer such as finetune",
-        )
+    """Moments are taken over by an optimizer of the same name that stores them in the same way."""
+    theirs, ours = state.get("recipe", {}).get("pretrain", {}).get("optimizer", {}), trainer.plan.optimizer
+    for key in ("name", "state"):
+        found, wanted = theirs.get(key), getattr(ours, key)
+        if (found or "fp32") != (wanted or "fp32"):
+            raise refuse(
+                str(folder),
+                f"its optimizer's {key} is another one: {found}",
+                str(wanted),
+                f"pretrain.optimizer.{key}={found}, or a mode without optimizer such as finetune",
+            )
 
 
 def _check_shapes(folder: Path, weights: dict[str, Tensor], trainer: Trainer) -> None:

@@ -39,6 +39,7 @@ def everything(trainer: Trainer, observed: bool) -> tuple[dict[str, dict[str, Te
         "model": trainer.spread.collect(trainer.model.state_dict()),
         "optimizer": trainer.spread.collect(trainer.optimizer.tensors(trainer.model)),
         "random": random_state(trainer.device.torch),
+        **({"scaler": trainer.scaler.tensors()} if trainer.scaler.on else {}),
     }
     state = {"progress": asdict(trainer.progress), **trainer.identity}
     if not observed:
@@ -62,6 +63,8 @@ def resume(trainer: Trainer) -> Path | None:
     check_identity(folder, state, trainer.identity)
     put_back(trainer, tensors)
     restore_random(tensors["random"], trainer.device.torch)
+    if trainer.scaler.on and "scaler" in tensors:
+        trainer.scaler.restore(tensors["scaler"])
     drawn = trainer.progress.horizon
     trainer.progress = type(trainer.progress)(**state["progress"])
     trainer.origin = Origin(**state.get("origin", {}))

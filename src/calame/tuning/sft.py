@@ -23,7 +23,7 @@ from calame.run.telemetry import Telemetry
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Plan, Trainer
 from calame.training.pretrain import training_stream
-from calame.training.setup import keep_tokenizer, micro_batch, open_shards, prepare, validation_observer
+from calame.training.setup import fit_micro_batch, keep_tokenizer, open_shards, prepare, validation_observer
 from calame.training.validate import slices_of
 from calame.tuning.conversations import Conversation, Unusable, read_conversations
 from calame.tuning.data import ConversationData
@@ -47,7 +47,8 @@ def tune(
     bench.model.load_state_dict(tensors["model"])
     flops = flops_per_token(bench.model.config, keys.context)
     portion = bench.team.portion("sft.batch", keys.batch, keys.context)
-    loss, at_once = bench.loss(), micro_batch(execution, bench.device, portion, keys.context)
+    loss = bench.loss()
+    at_once = fit_micro_batch(bench, loss, data, keys.optimizer, portion)
     keep_tokenizer(before["tokenizer"], folder)
     special = tokenizer.special
     slices = slices_of(

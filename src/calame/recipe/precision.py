@@ -1,0 +1,67 @@
+"""Precisions and optimizers that do not go together, and how moments are stored where the recipe does not say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from calame.recipe.errors import Problem
+from calame.recipe.schema import Optimizer, Recipe
+
+if TYPE_CHECKING:
+    from calame.recipe.check import Known, Where
+
+ROUNDED, SCALED = "bf16-rounded", "bf16-scaled"
+
+
+def derived_state(precision: str) -> tuple[str, str]:
+    """How AdamW's moments are stored, and why."""
+    if precision == ROUNDED:
+        return "bf16", "bf16-rounded saves memory: moments are rounded stochastically as the weights are"
+    if precision == SCALED:
+        return "bf16", "bf16-scaled keeps everything in bf16, as published"
+    return "fp32", f"precision {precision} keeps weights and moments in fp32"
+
+
+def precision_check(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    if not known("pretrain", "precision"):
+        return
+    precision = recipe.pretrain.precision
+    if precision == SCALED and known("model", "family") and recipe.model.family != "llama":
+        yield Problem(
+            where("pretrain", "precision"),
+            f"bf16-scaled scales the norms of llama, not of {recipe.model.family}",
+            "auto, fp32, bf16, bf16-rounded, fp16, fp8",
+            "pretrain.precision=bf16-rounded",
+        )
+    first, second = recipe.pretrain.optimizer, recipe.sft.optimizer if recipe.sft else None
+    if known("pretrain", "optimizer", "name") and known("pretrain", "optimizer", "state"):
+        yield from _optimizer(first, "pretrain", precision, where)
+    if second is None or (first.name, first.state) == (second.name, second.state):
+        return  # inherited: said once
+    if known("sft", "optimizer", "name") and known("sft", "optimizer", "state"):
+        yield from _optimizer(second, "sft", precision, where)
+
+
+def _optimizer(optimizer: Optimizer, name: str, precision: str, where: Where) -> Iterator[Problem]:
+    if optimizer.name == "muon" and precision in (ROUNDED, SCALED):
+        yield Problem(
+            where(name, "optimizer", "name"),
+            f"muon steps fp32 weights; {precision} keeps them in bf16",
+            "adamw, or muon with precision auto, fp32, bf16, fp16 or fp8",
+            f"{name}.optimizer.name=adamw",
+        )
+    elif optimizer.name == "muon" and optimizer.state != "fp32":
+        yield Problem(
+            where(name, "optimizer", "state"),
+            f"{optimizer.state}, but muon keeps its one moment in fp32",
+            "fp32",
+            f"{name}.optimizer.name=adamw, or leave state out",
+        )
+    if precision == SCALED and optimizer.state != "bf16":
+        yield Problem(
+            where(name, "optimizer", "state"),
+            f"{optimizer.state}, but bf16-scaled keeps everything in bf16",
+            "bf16",
+            "leave it out, or pretrain.precision=bf16-rounded",
+        )
