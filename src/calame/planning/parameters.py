@@ -11,7 +11,8 @@ from calame.model.decoder import Decoder
 from calame.recipe.schema import Pretrain, Published
 from calame.recipe.units import say_count
 
-FP32 = 4  # bytes
+BYTES = {"fp32": 4.0, "bf16": 2.0, "int8": 1 + 4 / 256}  # of a number; int8 has a scale for each block of 256
+IN_BF16 = ("bf16-rounded", "bf16-scaled")  # precisions whose matrices are kept in bf16
 
 
 def parameter_table(config: ModelConfig, published: Published | None) -> Iterator[str]:
@@ -78,21 +79,25 @@ def run_table(config: ModelConfig, pretrain: Pretrain) -> Iterator[str]:
         rows = f"{where}context {segment.context:,}, {segment.batch // segment.context:,} rows a step"
         yield f"  {'FLOPs a token':<14} {each:>16.3g}   {rows}"
     yield f"  {'FLOPs':<14} {flops:>16.3g}   6 a multiplying parameter and token, and causal attention"
-    state = state_memory(config, pretrain.optimizer.name)
+    state = state_memory(config, pretrain)
     for name, size in state.items():
         yield f"  {name:<14} {size / 2**30:>12.2f} GiB"
     yield f"  {'state':<14} {sum(state.values()) / 2**30:>12.2f} GiB   without activations, which the micro-batch sets"
 
 
-def state_memory(config: ModelConfig, optimizer: str) -> dict[str, int]:
-    """Bytes of what a run holds from step to step, in fp32: AdamW keeps two moments of each weight, Muon one of the
-    blocks' matrices."""
+def state_memory(config: ModelConfig, pretrain: Pretrain) -> dict[str, int]:
+    """Bytes of what a run holds from step to step: AdamW keeps two moments of each weight, Muon one of the blocks'
+    matrices, in fp32."""
     terms, total = count_terms(config), count_parameters(config)
-    matrices = terms["attention"] + terms["feed-forward"] if optimizer == "muon" else 0
+    weight, moment = (
+        BYTES["bf16" if pretrain.precision in IN_BF16 else "fp32"],
+        BYTES[pretrain.optimizer.state or "fp32"],
+    )
+    matrices = terms["attention"] + terms["feed-forward"] if pretrain.optimizer.name == "muon" else 0
     return {
-        "weights": FP32 * total,
-        "gradients": FP32 * total,
-        "moments": FP32 * (2 * (total - matrices) + matrices),
+        "weights": round(weight * total),
+        "gradients": round(weight * total),
+        "moments": round(moment * 2 * (total - matrices) + BYTES["fp32"] * matrices),
     }
 
 
