@@ -91,7 +91,7 @@ def test_every_value_is_there_and_each_derived_one_has_its_reason():
         last = note.key.split(".")[-1]
         assert any(note.reason in line and f"{last}:" in line for line in lines), note
     assert "rms_norm_eps: 1.0e-05" in text  # a default that nobody wrote
-    assert yaml.safe_load(text)["pretrain"]["tokens"] == 1_500_000
+    assert yaml.safe_load(text)["pretrain"]["tokens"] == recipe.pretrain.tokens
 
 
 def test_what_is_settled_at_the_first_start_is_said_but_not_fixed():
@@ -99,4 +99,4 @@ def test_what_is_settled_at_the_first_start_is_said_but_not_fixed():
     recipe, derived = load_recipe("petit-monde")
     data = yaml.safe_load(resolved_yaml(recipe, derived))
     assert "horizon" not in data["pretrain"]["schedule"]
-    assert "# horizon: 1500000  # settled at the first start" in resolved_yaml(recipe, derived)
+    assert f"# horizon: {recipe.pretrain.tokens}  # settled at the first start" in resolved_yaml(recipe, derived)
