@@ -338,14 +338,14 @@ def test_auto_takes_ddp_where_the_state_fits(
 ) -> None:
     card = SimpleNamespace(total_memory=80_000_000_000)
     monkeypatch.setattr(torch.cuda, "get_device_properties", lambda device: card)
-    device = Device(torch.device("cuda"), torch.bfloat16, "for a test")
+    device = Device(torch.device("cuda"), "bf16", "for a test")
     found, why = choose_mode(wanted, Team(0, 4, local), device, parameters)
     assert found == mode and reason in why
 
 
 def test_more_processes_than_gpus_are_refused(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    device = Device(torch.device("cuda"), torch.bfloat16, "for a test")
+    device = Device(torch.device("cuda"), "bf16", "for a test")
     with raises(UserError, match="4 processes on this machine, but 2 GPUs"):
         check_devices(Team(0, 4, 4), device)
     check_devices(Team(0, 4, 2), device)
