@@ -24,8 +24,8 @@ from calame.shards.mixture import Mixture
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Observer, Plan, Progress, Trainer
 from calame.training.setup import fit_micro_batch, keep_tokenizer, open_shards, prepare, validation_observer
-from calame.training.start import begin_from, find_place
-from calame.training.validate import slices_of
+from calame.training.start import Place, begin_from, find_place
+from calame.training.validate import Slice, slices_of
 
 
 def training_stream(
@@ -57,14 +57,7 @@ def pretrain(
     keys, execution = recipe.pretrain, recipe.execution
     tokenizer = Tokenizer.load(tokenizer_folder)
     loader = training_stream(recipe, shards, tokenizer)
-    start = find_place(keys.load, loader.context)
-    if start.origin.data and len(values_of(keys.context)) > 1:
-        raise refuse(
-            "pretrain.load.mode",
-            "the text is read on, in a context that steps by token: rows would be cut where a step begins",
-            "one context, or a mode with step, or one without data",
-            f"pretrain.context={loader.context}",
-        )
+    start = _place(recipe, loader)
     loader.mixture.check(start.reads(keys.tokens)[1], keys.mixture.epochs)
     bench = prepare(recipe, tokenizer, loader.masked)
     context, model = loader.context, bench.model.config
@@ -85,26 +78,9 @@ def pretrain(
         execution.validation_tokens,
     )
     every = execution.validate_every or keys.tokens
-    best = _metric(recipe.select, [part.name for part in slices])
-    plan = Plan(
-        keys.tokens,
-        keys.batch,
-        keys.optimizer,
-        keys.schedule,
-        keys.clip,
-        recipe.seed,
-        at_once,
-        execution.log_every,
-        every if best else execution.save_every or keys.tokens,
-        execution.keep,
-        best or "val/mixed/loss",  # whatever is selected: a run that goes bad does not push its best one out
-        execution.keep_every,
-        execution.deadline,
-        keys.guard,
-    )
     Trainer(
         folder,
-        plan,
+        _plan(recipe, at_once, every, slices),
         bench.model,
         bench.device,
         loader,
@@ -120,6 +96,42 @@ def pretrain(
         partial(begin_from, keys=keys.load) if keys.load else None,
         team=bench.team,
     ).run()
+
+
+def _place(recipe: Recipe, loader: Loader) -> Place:
+    """Where the run begins. Raises `UserError` where text that is read on would be cut in the midst of a row."""
+    keys = recipe.pretrain
+    place = find_place(keys.load, loader.context)
+    if place.origin.data and len(values_of(keys.context)) > 1:
+        raise refuse(
+            "pretrain.load.mode",
+            "the text is read on, in a context that steps by token: rows would be cut where a step begins",
+            "one context, or a mode with step, or one without data",
+            f"pretrain.context={loader.context}",
+        )
+    return place
+
+
+def _plan(recipe: Recipe, at_once: int, every: int, slices: Sequence[Slice]) -> Plan:
+    """What the loop is told of a recipe. every: tokens from one validation to the next."""
+    keys, execution = recipe.pretrain, recipe.execution
+    best = _metric(recipe.select, [part.name for part in slices])
+    return Plan(
+        keys.tokens,
+        keys.batch,
+        keys.optimizer,
+        keys.schedule,
+        keys.clip,
+        recipe.seed,
+        at_once,
+        execution.log_every,
+        every if best else execution.save_every or keys.tokens,
+        execution.keep,
+        best or "val/mixed/loss",  # whatever is selected: a run that goes bad does not push its best one out
+        execution.keep_every,
+        execution.deadline,
+        keys.guard,
+    )
 
 
 def _metric(rule: str, slices: Sequence[str]) -> str | None:
