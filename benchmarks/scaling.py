@@ -111,7 +111,7 @@ def measure(options: argparse.Namespace) -> None:
             loss, _ = trainer._step()
             last = loss.item()  # waits for the device
             seconds.append(time.perf_counter() - began)
-        trainer.team.wait()
+        trainer.team.most(0)  # none leaves before the others
     timed = seconds[options.warmup :]
     peak = torch.cuda.max_memory_allocated() / 2**30 if trainer.device.torch.type == "cuda" else 0.0
     rates = {"rate": median(timed), "slowest": max(timed), "fastest": min(timed)}
@@ -126,11 +126,11 @@ def trainer_of(options: argparse.Namespace, folder: Path) -> Trainer:
     model = Decoder(config)
     model.initialise(1)
     model.to(device.torch)
-    data, compiled = RandomRows(config, options.batch), not options.toy and not options.no_compile
-    if compiled and team.size > 1:
+    data, fast = RandomRows(config, options.batch), not options.toy and not options.no_compile
+    if fast and team.size > 1:
         compile_layers(model)
-        compiled = False
-    loss = LossFunction(model, device, True, choose_attention(device, True), compiled)
+    as_one = fast and team.size == 1
+    loss = LossFunction(model, device, True, choose_attention(device, True), as_one, fast)
     rows = team.portion("--batch", options.batch, data.context) // data.context
     at_once = max(n for n in range(1, min(rows, options.micro_rows) + 1) if rows % n == 0) * data.context
     plan = Plan(
