@@ -36,7 +36,8 @@ from calame.shards.write import write_shards
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.tokenizer.train import train
 from calame.training.batch import Data, LossFunction
-from calame.training.loop import Plan, Trainer
+from calame.training.loop import Observer, Plan, Progress, Trainer
+from calame.training.pretrain import pretrain
 
 torch.set_num_threads(1)  # small tensors on few cores; and the same sums whatever the machine
 
@@ -251,3 +252,25 @@ def trainer_of(folder: Path, plan: Plan | None = None, data: Data | None = None,
         **changes,
     }
     return Trainer(**values)
+
+
+class Stop(Exception):
+    """Stands for whatever ends a run between two steps."""
+
+
+def stop_at(step: int) -> Observer:
+    """An observer that stops the run at a step."""
+
+    def observe(progress: Progress) -> dict[str, Any]:
+        if progress.step == step:
+            raise Stop
+        return {}
+
+    return observe
+
+
+def pretrain_on(wanted: Recipe, shards: Mapping[str, Path], folder: Path) -> None:
+    """The stage pretrain on shard folders by source, with the tokenizer's among them."""
+    sources = {name: path for name, path in shards.items() if name != "tokenizer"}
+    folder.mkdir(parents=True, exist_ok=True)
+    pretrain(wanted, sources, shards["tokenizer"], folder, folder.parent / "run", None)

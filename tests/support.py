@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 import calame
+from calame.run.files import digest, file_digest
 from calame.run.store import Store
 
 SYLLABLES = ["ba", "ré", "lo", "mi", "tu", "cha", "vel", "dor", "nou", "è", "pa", "si", "gra", "ti", "con"]
@@ -32,6 +33,12 @@ TOY: dict[str, Any] = {
     "evaluation": {"questions": "questions.jsonl", "prompts": ["Bonjour"]},
     "execution": {"device": "cpu", "threads": 1, "log_every": 1},
 }
+
+
+def folder_digest(folder: Path) -> str:
+    """One hash of the names and contents of all files below a folder."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return digest([[str(path.relative_to(folder)), file_digest(path)] for path in files])
 
 
 class Toy:

@@ -14,8 +14,8 @@ from calame.corpus.ledger import SourceLedger
 from calame.corpus.read import SourceReader
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Source
-from calame.run.files import folder_digest, read_json
-from support import write_lines
+from calame.run.files import read_json
+from support import folder_digest, write_lines
 
 
 def gathered(path, folder, languages=("fr", "it"), **keys):

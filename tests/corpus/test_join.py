@@ -13,8 +13,8 @@ from calame.corpus.ledger import Tally, table
 from calame.corpus.read import SourceReader
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Source, ValidationText
-from calame.run.files import folder_digest, read_json
-from support import write_lines
+from calame.run.files import read_json
+from support import folder_digest, write_lines
 
 LANGUAGES = ["fr", "it"]
 SHARE = ValidationText(share=0.1)

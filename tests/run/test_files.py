@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from calame.recipe.errors import UserError
 from calame.run import files
-from calame.run.files import Hashes, atomic, digest, explain_full_disk, folder_digest, write_json, zstd_writer
+from calame.run.files import Hashes, atomic, digest, explain_full_disk, write_json, zstd_writer
 
 FULL_DISK_ERRORS = [
     OSError(errno.ENOSPC, "No space left on device"),
@@ -87,18 +87,6 @@ def test_a_digest_is_of_the_value_and_not_of_its_order():
     assert digest({"b": [1, 2.5], "a": "é"}) == digest({"a": "é", "b": [1, 2.5]})
     assert digest({"a": [1, 2]}) != digest({"a": [2, 1]})
     assert digest({"a": 1})[:16] == "015abd7f5cc57a2d"  # an address in the store: it must never move
-
-
-def test_the_digest_of_a_folder_is_of_names_and_contents(tmp_path):
-    (tmp_path / "a" / "sub").mkdir(parents=True)
-    (tmp_path / "a" / "sub" / "x").write_text("1")
-    first = folder_digest(tmp_path / "a")
-    (tmp_path / "a" / "log").write_text("noise")
-    assert folder_digest(tmp_path / "a", leave_out=("log",)) == first
-    assert folder_digest(tmp_path / "a") != first
-    (tmp_path / "a" / "log").unlink()
-    (tmp_path / "a" / "sub" / "x").rename(tmp_path / "a" / "sub" / "y")
-    assert folder_digest(tmp_path / "a") != first
 
 
 class TestHashes:

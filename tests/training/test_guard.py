@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +13,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest import mark, raises
 
-from builders import RandomData, plan_of, tokenizer_of, trainer_of
+from builders import RandomData, Stop, plan_of, stop_at, tokenizer_of, trainer_of
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Guard as Keys
 from calame.run import checkpoint, telemetry
 from calame.shards.rows import Rows
 from calame.training.batch import LossFunction
 from calame.training.guard import Guard, deviations
-from calame.training.loop import Progress, Trainer
+from calame.training.loop import Trainer
 
 STEPS, WINDOW = 26, 10
 
@@ -163,19 +162,6 @@ def test_without_a_return_point_a_rollback_is_a_skip(tmp_path: Path) -> None:
     keys = BACK.model_copy(update={"return_every": 30})
     trainer(tmp_path, keys, {20: 3.0}).run()
     assert events(tmp_path) == {20: ("spike", "skip")}
-
-
-class Stop(Exception):
-    pass
-
-
-def stop_at(step: int) -> Callable[[Progress], dict[str, Any]]:
-    def observe(progress: Progress) -> dict[str, Any]:
-        if progress.step == step:
-            raise Stop
-        return {}
-
-    return observe
 
 
 TROUBLE = {8: math.nan, 16: 3.0, 18: 4.0, 24: 3.0}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,18 @@ import numpy as np
 import torch
 from pytest import fixture, mark, raises
 
-from builders import RandomData, config_of, decoder_of, fake_shard, loaded_of, plan_of, trainer_of, transformers_twin
+from builders import (
+    RandomData,
+    Stop,
+    config_of,
+    decoder_of,
+    fake_shard,
+    loaded_of,
+    plan_of,
+    stop_at,
+    trainer_of,
+    transformers_twin,
+)
 from calame.inference.generate import Sampling, stream_ids
 from calame.inference.load import Loaded
 from calame.model.decoder import Decoder
@@ -21,26 +31,13 @@ from calame.run import checkpoint, telemetry
 from calame.shards.loader import Loader
 from calame.shards.mixture import Mixture
 from calame.training.batch import LossFunction
-from calame.training.loop import Progress, Trainer
+from calame.training.loop import Trainer
 
 pytestmark = [mark.gpu, mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
 STEPS, CONTEXT = 20, 64
 WIDE: dict[str, Any] = {"hidden_size": 256, "num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 64}
 PLAN = plan_of(tokens=STEPS * 512, batch=512, micro_batch=256, save_every=5 * 512)
-
-
-class Stop(Exception):
-    pass
-
-
-def stop_at(step: int) -> Callable[[Progress], dict[str, Any]]:
-    def observe(progress: Progress) -> dict[str, Any]:
-        if progress.step == step:
-            raise Stop
-        return {}
-
-    return observe
 
 
 def trainer(folder: Path, device: str, precision: str, optimizer: str = "adamw", **changes: Any) -> Trainer:

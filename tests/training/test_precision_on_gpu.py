@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from pytest import fixture, mark, param, raises
 
-from builders import RandomData, config_of, plan_of, trainer_of
+from builders import RandomData, Stop, config_of, plan_of, stop_at, trainer_of
 from calame.model.decoder import Decoder
 from calame.model.device import choose_device
 from calame.model.float8 import GRADIENT, INPUT, product, quantise
@@ -18,7 +18,7 @@ from calame.recipe.schema import Optimizer
 from calame.run import checkpoint, telemetry
 from calame.training.adamw import RoundedAdamW
 from calame.training.batch import LossFunction
-from calame.training.loop import Progress, Trainer
+from calame.training.loop import Trainer
 from calame.training.memory import DryRun, cap_memory, checkpoint_activations, fitting_micro_batch
 from calame.training.optimizer import build_optimizer
 from calame.training.precision import apply_precision
@@ -82,19 +82,6 @@ def test_the_card_learns_what_the_cpu_learns(precision: str, state: str, compile
     apart = (losses(tmp_path / "cpu") - losses(tmp_path / "cuda")).abs().max()
     print(f"{precision}, {state}: losses differ by at most {apart:.2e} nats in {STEPS} steps")
     assert apart < 3e-2
-
-
-class Stop(Exception):
-    pass
-
-
-def stop_at(step: int) -> Callable[[Progress], dict[str, Any]]:
-    def observe(progress: Progress) -> dict[str, Any]:
-        if progress.step == step:
-            raise Stop
-        return {}
-
-    return observe
 
 
 @mark.parametrize(("precision", "state"), MODES)

@@ -7,14 +7,14 @@ from typing import Any
 
 from pytest import approx, fixture, mark, raises
 
-from builders import corpus_of, recipe_of, rows_of, shards_of, texts, tokenizer_of
+from builders import corpus_of, pretrain_on, recipe_of, rows_of, shards_of, texts, tokenizer_of
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint, telemetry
 from calame.run.files import read_json
 from calame.shards.read import Shard
 from calame.tokenizer.tokenizer import Tokenizer
-from calame.training.pretrain import pretrain, training_stream
+from calame.training.pretrain import training_stream
 
 
 @fixture(scope="module")
@@ -38,16 +38,10 @@ def recipe(tokens: int = 4096, **changes: Any) -> Recipe:
     return recipe_of(**{**values, **changes})
 
 
-def train(wanted: Recipe, shards: dict[str, Path], folder: Path) -> None:
-    sources = {name: path for name, path in shards.items() if name != "tokenizer"}
-    folder.mkdir(parents=True, exist_ok=True)
-    pretrain(wanted, sources, shards["tokenizer"], folder, folder.parent / "run", None)
-
-
 @fixture(scope="module")
 def trained(shards: dict[str, Path], tmp_path_factory: Any) -> Path:
     folder = tmp_path_factory.mktemp("trained") / "pretrain"
-    train(recipe(), shards, folder)
+    pretrain_on(recipe(), shards, folder)
     return folder
 
 
@@ -81,7 +75,7 @@ def test_it_leaves_all_that_is_needed_beside_its_checkpoints(trained: Path) -> N
 
 
 def test_more_tokens_go_on_from_there(trained: Path, shards: dict[str, Path]) -> None:
-    train(recipe(5120), shards, trained)
+    pretrain_on(recipe(5120), shards, trained)
     lines = [line for line in telemetry.read(trained) if "train/loss" in line]
     assert [line["step"] for line in lines] == list(range(1, 21))
     assert {line["attempt"] for line in lines} == {1, 2}
@@ -91,7 +85,7 @@ def test_more_than_the_text_gives_is_refused_before_anything_is_trained(
     shards: dict[str, Path], tmp_path: Path
 ) -> None:
     with raises(UserError, match=r"^pretrain\.tokens: 1M tokens, but the text gives"):
-        train(recipe(1_000_000), shards, tmp_path / "pretrain")
+        pretrain_on(recipe(1_000_000), shards, tmp_path / "pretrain")
     assert not (tmp_path / "pretrain" / "checkpoints").exists()
 
 
@@ -110,7 +104,7 @@ def test_a_metric_that_will_not_be_measured_is_refused_before_anything_is_traine
     shards: dict[str, Path], tmp_path: Path
 ) -> None:
     with raises(UserError, match=r"^select: nothing is measured as val/mixed/los") as error:
-        train(recipe(select="best:val/mixed/los"), shards, tmp_path / "pretrain")
+        pretrain_on(recipe(select="best:val/mixed/los"), shards, tmp_path / "pretrain")
     assert error.value.problems[0].allowed.startswith("val/mixed/loss, val/mixed/bpb, val/micro/loss")
     assert "val/fr-b/bpb" in error.value.problems[0].allowed
     assert not (tmp_path / "pretrain" / "checkpoints").exists()
@@ -118,7 +112,7 @@ def test_a_metric_that_will_not_be_measured_is_refused_before_anything_is_traine
 
 def test_the_best_checkpoint_by_a_slice_is_kept(shards: dict[str, Path], tmp_path: Path) -> None:
     wanted = recipe(select="best:val/fr-b/loss", execution__keep=1, pretrain__optimizer={"learning_rate": 3.0})
-    train(wanted, shards, tmp_path / "pretrain")  # a rate at which it only gets worse
+    pretrain_on(wanted, shards, tmp_path / "pretrain")  # a rate at which it only gets worse
     lines = [line for line in telemetry.read(tmp_path / "pretrain") if "val/fr-b/loss" in line]
     best = min(lines, key=lambda line: line["val/fr-b/loss"])["step"]
     assert {path.name for path in checkpoint.steps(tmp_path / "pretrain" / "checkpoints")} == {

@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from pytest import MonkeyPatch, approx, fixture, mark, raises
 
-from builders import corpus_of, plan_of, recipe_of, rows_of, shards_of, texts, tokenizer_of, trainer_of
+from builders import corpus_of, plan_of, pretrain_on, recipe_of, rows_of, shards_of, texts, tokenizer_of, trainer_of
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint, telemetry
 from calame.shards.rows import IGNORE, Rows
 from calame.training import pretrain as pretrain_
 from calame.training.batch import LossFunction
 from calame.training.loop import Progress, Trainer
-from calame.training.pretrain import pretrain, training_stream
+from calame.training.pretrain import training_stream
 from calame.training.schedule import rate_share
 
 CONTEXTS, BATCHES = {0: 16, 1000: 32, 2000: 64}, {0: 256, 1100: 512}
@@ -41,12 +41,6 @@ def recipe(**changes: Any) -> Recipe:
     return recipe_of(**{**values, **changes})
 
 
-def train(wanted: Recipe, shards: dict[str, Path], folder: Path) -> None:
-    sources = {name: path for name, path in shards.items() if name != "tokenizer"}
-    folder.mkdir(parents=True, exist_ok=True)
-    pretrain(wanted, sources, shards["tokenizer"], folder, folder.parent / "run", None)
-
-
 def state_of(folder: Path) -> tuple[dict, dict]:
     newest = checkpoint.newest_valid(folder / "checkpoints")
     assert newest is not None
@@ -66,7 +60,7 @@ def test_steps_are_taken_as_the_recipe_times_them_and_a_resume_is_exact(
         return called(self, function, rows)
 
     monkeypatch.setattr(LossFunction, "_run", note)
-    train(wanted, shards, tmp_path / "whole" / "pretrain")
+    pretrain_on(wanted, shards, tmp_path / "whole" / "pretrain")
     lines = [line for line in telemetry.read(tmp_path / "whole" / "pretrain") if "train/loss" in line]
     assert [line["train/tokens"] for line in lines] == [256, 512, 768, 1024, 1280, 1792, 2304, 2816, 3328, 3840]
     assert widths == [16] * 4 + [32] * (1 + 4) + [64] * 6, "steps of 512 in two micro-batches"
@@ -85,8 +79,8 @@ def test_steps_are_taken_as_the_recipe_times_them_and_a_resume_is_exact(
 
     with monkeypatch.context() as patch, raises(KeyboardInterrupt):
         patch.setattr(Trainer, "_observe", stop)
-        train(wanted, shards, tmp_path / "cut" / "pretrain")
-    train(wanted, shards, tmp_path / "cut" / "pretrain")
+        pretrain_on(wanted, shards, tmp_path / "cut" / "pretrain")
+    pretrain_on(wanted, shards, tmp_path / "cut" / "pretrain")
     (one, state), (other, other_state) = state_of(tmp_path / "whole" / "pretrain"), state_of(tmp_path / "cut/pretrain")
     assert state["progress"] == other_state["progress"] and state["progress"]["position"] == 3840
     assert all(torch.equal(one[group][name], other[group][name]) for group in one for name in one[group])
@@ -117,7 +111,7 @@ def test_validation_in_training_is_masked_whatever_is_trained_on(
         return lambda progress: {}
 
     monkeypatch.setattr(pretrain_, "validation_observer", note)
-    train(recipe(pretrain__documents=documents, pretrain__tokens=512), shards, tmp_path / "pretrain")
+    pretrain_on(recipe(pretrain__documents=documents, pretrain__tokens=512), shards, tmp_path / "pretrain")
     assert used == [True]
 
 
@@ -132,6 +126,6 @@ def test_chunks_are_trained_on(shards: dict[str, Path], tmp_path: Path) -> None:
     assert (rows.targets[rows.tokens == special.pad] == IGNORE).all() and (rows.tokens == special.pad).any()
     losses = []
     for name, wanted in (("chunks", chunks), ("packed", packed)):
-        train(wanted, shards, tmp_path / name)
+        pretrain_on(wanted, shards, tmp_path / name)
         losses.append([line["train/loss"] for line in telemetry.read(tmp_path / name) if "train/loss" in line])
     assert losses[0][-1] < losses[0][0] - 0.3 and losses[0] != losses[1]

@@ -94,12 +94,6 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def folder_digest(folder: Path, leave_out: tuple[str, ...] = ()) -> str:
-    """One sha256 for the names and contents of all files below a folder."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in leave_out)
-    return digest([[str(path.relative_to(folder)), file_digest(path)] for path in files])
-
-
 class Hashes:
     """Content hashes of the user's files, remembered by size and times of change so that big ones are read once.
 
