@@ -16,9 +16,8 @@ from calame.run.files import read_json
 from calame.tokenizer.adopt import adopt
 from calame.tokenizer.tokenizer import Tokenizer, check_hash
 
-PASSED = (
-    "gate.json"  # in a folder that we exported: the figures of its gate, whether it is tuned, and a policy without BOS
-)
+PASSED = "gate.json"
+"""In a folder that we exported: the figures of its gate, whether it is tuned, and a policy without BOS."""
 
 
 @dataclass
