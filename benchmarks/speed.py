@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from calame.recipe.schema import Optimizer, Schedule
 from calame.shards.rows import Rows, lay_out
 
 STEPS, WARM = 30, 10  # steps that are timed, and those before them
+PROFILED = 3  # steps of a profile
 DOCUMENT = 700  # mean tokens of a document of random tokens
 
 
@@ -105,9 +107,13 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
     loss = LossFunction(model, device, stream.masked, attention, device.torch.type == "cuda", fast)
     times: list[float] = []
 
+    profiler = torch.profiler.profile() if keys.profile else None
+
     def observe(progress: Progress) -> dict[str, Any]:
         times.append(now(device.torch))
-        if len(times) > STEPS + WARM:
+        if len(times) == keys.steps + WARM + 1 and profiler:
+            profiler.start()
+        elif len(times) > keys.steps + WARM + (PROFILED if profiler else 0):
             raise Enough
         return {}
 
@@ -121,7 +127,21 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
         try:
             trainer.run()
         except Enough:
-            yield from np.diff(times)
+            yield from np.diff(times[: keys.steps + WARM + 1])
+    if profiler:
+        profiler.stop()
+        print_profile(profiler)
+
+
+def print_profile(profiler: Any) -> None:
+    """Milliseconds of a step by kernel, the longest first, to the errors' stream."""
+    kernels = [e for e in profiler.key_averages() if e.self_device_time_total and e.device_type.name == "CUDA"]
+    kernels.sort(key=lambda e: -e.self_device_time_total)
+    whole = sum(e.self_device_time_total for e in kernels)
+    print(f"profile: {whole / PROFILED / 1e3:.2f} ms of kernels a step", file=sys.stderr)
+    for e in kernels[:40]:
+        spent, calls = e.self_device_time_total / PROFILED / 1e3, e.count / PROFILED
+        print(f"profile: {spent:7.3f} ms {calls:5.0f}x  {e.key[:110]}", file=sys.stderr)
 
 
 def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[float]:
@@ -145,7 +165,7 @@ def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
     run = torch.compile(loss_of, dynamic=False, **SETTINGS[keys.setting]) if kind == "cuda" else loss_of
     batch = shape.rows * stream.context
     last = now(torch.device(kind))
-    for step in range(STEPS + WARM):
+    for step in range(keys.steps + WARM):
         rows = stream.batch(step * batch, batch)
         tokens, targets = (torch.from_numpy(a).long() for a in (rows.tokens, rows.targets))
         if kind == "cuda":
@@ -173,7 +193,7 @@ def measure(keys: argparse.Namespace) -> dict[str, Any]:
     start = time.perf_counter()
     seconds = list((ours if keys.who == "ours" else peer)(shape, stream, keys))
     whole = time.perf_counter() - start
-    typical = statistics.median(seconds[-STEPS:])
+    typical = statistics.median(seconds[-keys.steps :])
     return {
         "tokens_per_s": shape.rows * stream.context / typical,
         "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0,
@@ -192,19 +212,33 @@ def spawn(**keys: Any) -> dict[str, Any] | None:
         if code or not lines:
             print(f"failed: {keys}\n{err.read()[-1500:]}", flush=True)
             return None
+        if keys["profile"]:
+            print("".join(line for line in err.read().splitlines(True) if line.startswith("profile: ")), end="")
     print(f"  {keys['shape']} {keys['who']} {keys.get('setting', '')} {lines[-1]}", flush=True)
     return json.loads(lines[-1])
 
 
-def compare(name: str, pairs: int, masked: bool, settings: list[str], shards: list[str]) -> list[str]:
+def fill_caches(name: str, common: dict[str, Any], masked: bool, settings: list[str]) -> None:
+    """Compile everything once, side by side, so that no measured process compiles."""
+    short = {**common, "steps": 2, "profile": False}
+    todo = [{**short, "who": "peer", "masked": False, "setting": setting} for setting in settings]
+    todo += [{**short, "who": "ours", "masked": each} for each in ([False, True] if masked else [False])]
+    print(f"  {name}: compiling", flush=True)
+    with ThreadPoolExecutor(2) as pool:  # two of the largest shapes fit one card
+        list(pool.map(lambda keys: spawn(**keys), todo))
+
+
+def compare(name: str, pairs: int, masked: bool, settings: list[str], shards: list[str], profile: bool) -> list[str]:
     """Rows of the table for one shape."""
-    common = {"shape": name, "shards": shards, "kernels": "auto", "setting": "default"}
+    common = {"shape": name, "shards": shards, "kernels": "auto", "setting": "default", "steps": STEPS}
+    common["profile"] = False
+    fill_caches(name, common, masked, settings)
     tried = {setting: spawn(who="peer", masked=False, **{**common, "setting": setting}) for setting in settings}
     speeds = {setting: found["tokens_per_s"] for setting, found in tried.items() if found}
     best = max(speeds, key=lambda setting: speeds[setting]) if speeds else "default"
     runs: dict[str, list[dict[str, Any]]] = {"calame": [], f"transformers ({best})": [], "calame, masked": []}
     for pair in range(pairs):
-        found = spawn(who="ours", masked=False, **common)
+        found = spawn(who="ours", masked=False, **{**common, "profile": profile and pair == 0})
         first = tried.get(best) if pair == 0 else None
         other = first or spawn(who="peer", masked=False, **{**common, "setting": best})
         runs["calame"] += [found] if found else []
@@ -230,13 +264,15 @@ def main() -> None:
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--masked", action="store_true", help="one more row of ours, with the document mask")
     parser.add_argument("--shards", nargs="*", default=[], help="train.bin files of 16-bit tokens")
+    parser.add_argument("--profile", action="store_true", help="kernels of a step of ours, by time")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     keys = parser.parse_args()
     if keys.one:
         print(json.dumps(measure(argparse.Namespace(**json.loads(keys.one)))))
         return
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    rows = [line for name in keys.shapes for line in compare(name, keys.pairs, keys.masked, keys.settings, keys.shards)]
+    how = (keys.pairs, keys.masked, keys.settings, keys.shards, keys.profile)
+    rows = [line for name in keys.shapes for line in compare(name, *how)]
     print(f"\n{card}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}\n")
     for name in keys.shapes:
         shape = SHAPES[name]
