@@ -1,6 +1,7 @@
 """make test-gpu: every test marked gpu, then a table with the card, the versions and the commit.
 
-The commit is asked of git, or given as CALAME_COMMIT where the tree has no git. docs/gpu.md keeps the last table.
+The commit is CALAME_COMMIT where that is given (a copied tree), else asked of git. docs/gpu.md keeps
+the last table.
 """
 
 from __future__ import annotations
@@ -45,12 +46,15 @@ def print_table(report: Path, seconds: float) -> None:
 
 
 def commit() -> str:
+    given = os.environ.get("CALAME_COMMIT")
+    if given:
+        return given
     git = ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"]
     try:
         found = subprocess.run(git, capture_output=True, text=True).stdout.strip()
     except OSError:
         found = ""
-    return found or os.environ.get("CALAME_COMMIT", "unknown")
+    return found or "unknown"
 
 
 if __name__ == "__main__":
