@@ -4,7 +4,8 @@ Every measurement is a process of its own, ours and the peer's in turn; a row of
 with its spread. Both read the same rows of real shards (those of --shards, else ones of random tokens whose
 frequencies fall as words' do), and do forward, loss, backward, clipping at 1.0 and fused AdamW on fp32 weights with
 bf16 compute. Ours runs through the product's own loop. The peer takes scaled-dot-product attention and the fastest of
-the compile settings in SETTINGS, each tried once and listed. No document mask on either side, but where a row says so.
+the settings in SETTINGS, each tried once and listed. No document mask on either side, but where a row says so. The
+clock is looked at every BLOCK steps, so that the processor may run ahead of the device, as in training.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from calame.model.config import ModelConfig, count_parameters
 from calame.recipe.schema import Optimizer, Schedule
 from calame.shards.rows import Rows, lay_out
 
-STEPS, WARM = 30, 10  # steps that are timed, and those before them
+BLOCK, BLOCKS, WARM = 10, 3, 10  # steps between two looks at the clock, such blocks, and steps before them
 PROFILED = 3  # steps of a profile
 DOCUMENT = 700  # mean tokens of a document of random tokens
 
@@ -56,8 +57,9 @@ SHAPES = {
     "1gpu-llm": Shape(llama(32_000, 768, 12, 12, 12, 3072, 2500, family="gpt2"), 12),
     "toy": Shape(llama(331, 64, 2, 4, 2, 100, 64), 4),
 }
-SETTINGS: dict[str, dict[str, Any]] = {
-    "default": {},
+SETTINGS: dict[str, dict[str, Any]] = {  # options of torch.compile; `own loss`: the class's, else F.cross_entropy
+    "default": {"own loss": True},
+    "loss beside": {},
     "max-autotune-no-cudagraphs": {"mode": "max-autotune-no-cudagraphs"},
     "reduce-overhead": {"mode": "reduce-overhead"},
 }
@@ -88,7 +90,7 @@ class Stream:
 
 
 def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[float]:
-    """Seconds of each step, through the product's own loop."""
+    """Seconds of a step, for each block, through the product's own loop."""
     from calame.model.decoder import Decoder
     from calame.model.device import choose_device
     from calame.run.telemetry import Telemetry
@@ -105,15 +107,13 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
     fast, batch = keys.kernels == "auto", shape.rows * stream.context
     attention = choose_attention(device, stream.masked) if fast else "dense"
     loss = LossFunction(model, device, stream.masked, attention, device.torch.type == "cuda", fast)
-    times: list[float] = []
-
-    profiler = torch.profiler.profile() if keys.profile else None
+    clock, profiler = Clock(keys.blocks), torch.profiler.profile() if keys.profile else None
 
     def observe(progress: Progress) -> dict[str, Any]:
-        times.append(now(device.torch))
-        if len(times) == keys.steps + WARM + 1 and profiler:
+        clock.step()
+        if clock.over == 0 and profiler:
             profiler.start()
-        elif len(times) > keys.steps + WARM + (PROFILED if profiler else 0):
+        elif clock.over >= (PROFILED if profiler else 0):
             raise Enough
         return {}
 
@@ -127,8 +127,10 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
         try:
             trainer.run()
         except Enough:
-            yield from np.diff(times[: keys.steps + WARM + 1])
+            yield from clock.seconds
     if profiler:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
         profiler.stop()
         print_profile(profiler)
 
@@ -144,8 +146,30 @@ def print_profile(profiler: Any) -> None:
         print(f"profile: {spent:7.3f} ms {calls:5.0f}x  {e.key[:110]}", file=sys.stderr)
 
 
+class Clock:
+    """Seconds of a step, for each block of steps after those that warm up."""
+
+    def __init__(self, blocks: int):
+        self.blocks, self.steps, self.seconds, self._last = blocks, 0, list[float](), 0.0
+
+    @property
+    def over(self) -> int:
+        """Steps since the last block; below 0 before that."""
+        return self.steps - WARM - self.blocks * BLOCK
+
+    def step(self) -> None:
+        self.steps += 1
+        if self.steps >= WARM and (self.steps - WARM) % BLOCK == 0:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            time_now = time.perf_counter()
+            if self.steps > WARM and self.over <= 0:
+                self.seconds.append((time_now - self._last) / BLOCK)
+            self._last = time_now
+
+
 def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[float]:
-    """Seconds of each step of the stock class, as its documentation has one train it."""
+    """Seconds of a step, for each block, of the stock class, as its documentation has one train it."""
     import torch.nn.functional as F
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -157,15 +181,20 @@ def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
     model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32).to(kind).train()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, (0.9, 0.95), 1e-8, 0.1, fused=True)
 
+    options = dict(SETTINGS[keys.setting])
+    own_loss = options.pop("own loss", False)
+
     def loss_of(tokens: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         with torch.autocast(kind, torch.bfloat16, enabled=kind == "cuda"):
+            if own_loss:  # `shift_labels` are labels that were shifted before
+                return model(input_ids=tokens, labels=targets, shift_labels=targets, use_cache=False).loss
             logits = model(input_ids=tokens, use_cache=False).logits
         return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten())
 
-    run = torch.compile(loss_of, dynamic=False, **SETTINGS[keys.setting]) if kind == "cuda" else loss_of
+    run = torch.compile(loss_of, dynamic=False, **options) if kind == "cuda" else loss_of
     batch = shape.rows * stream.context
-    last = now(torch.device(kind))
-    for step in range(keys.steps + WARM):
+    clock = Clock(keys.blocks)
+    for step in range(keys.blocks * BLOCK + WARM):
         rows = stream.batch(step * batch, batch)
         tokens, targets = (torch.from_numpy(a).long() for a in (rows.tokens, rows.targets))
         if kind == "cuda":
@@ -174,15 +203,8 @@ def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        time_now = now(torch.device(kind))
-        yield time_now - last
-        last = time_now
-
-
-def now(device: torch.device) -> float:
-    if device.type == "cuda":
-        torch.cuda.synchronize()
-    return time.perf_counter()
+        clock.step()
+    yield from clock.seconds
 
 
 def measure(keys: argparse.Namespace) -> dict[str, Any]:
@@ -193,7 +215,7 @@ def measure(keys: argparse.Namespace) -> dict[str, Any]:
     start = time.perf_counter()
     seconds = list((ours if keys.who == "ours" else peer)(shape, stream, keys))
     whole = time.perf_counter() - start
-    typical = statistics.median(seconds[-keys.steps :])
+    typical = statistics.median(seconds)
     return {
         "tokens_per_s": shape.rows * stream.context / typical,
         "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0,
@@ -220,7 +242,7 @@ def spawn(**keys: Any) -> dict[str, Any] | None:
 
 def fill_caches(name: str, common: dict[str, Any], masked: bool, settings: list[str]) -> None:
     """Compile everything once, side by side, so that no measured process compiles."""
-    short = {**common, "steps": 2, "profile": False}
+    short = {**common, "blocks": 1, "profile": False}
     todo = [{**short, "who": "peer", "masked": False, "setting": setting} for setting in settings]
     todo += [{**short, "who": "ours", "masked": each} for each in ([False, True] if masked else [False])]
     print(f"  {name}: compiling", flush=True)
@@ -230,7 +252,7 @@ def fill_caches(name: str, common: dict[str, Any], masked: bool, settings: list[
 
 def compare(name: str, pairs: int, masked: bool, settings: list[str], shards: list[str], profile: bool) -> list[str]:
     """Rows of the table for one shape."""
-    common = {"shape": name, "shards": shards, "kernels": "auto", "setting": "default", "steps": STEPS}
+    common = {"shape": name, "shards": shards, "kernels": "auto", "setting": "default", "blocks": BLOCKS}
     common["profile"] = False
     fill_caches(name, common, masked, settings)
     tried = {setting: spawn(who="peer", masked=False, **{**common, "setting": setting}) for setting in settings}

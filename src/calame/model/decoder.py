@@ -7,7 +7,7 @@ Names of modules and parameters are those of `transformers`' LlamaForCausalLM be
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from calame.model.attention import Span, attend
 from calame.model.cache import Cache, LayerCache
 from calame.model.config import ModelConfig
+from calame.model.device import kernels_on
 from calame.model.rotary import rotary_table, rotate
 from calame.model.scaled_norm import ScaledRMSNorm
 
@@ -95,7 +96,8 @@ class Attention(nn.Module):
         self.k_proj = nn.Linear(config.hidden_size, keys, bias)
         self.v_proj = nn.Linear(config.hidden_size, keys, bias)
         self.o_proj = nn.Linear(queries, config.hidden_size, bias)
-        self.join = False  # set by `Decoder.join`
+        self.join = False  # set by `Decoder.join`, as is `turned`
+        self.turned: Callable[..., tuple[Tensor, Tensor, Tensor]] | None = None  # or kernels.turned
         self.linear: Callable[..., Tensor] = F.linear  # or in 8 bits: float8.use_float8
         normed = config.parts.normed_keys
         self.q_norm = RMSNorm(config.head_dim, config.rms_norm_eps) if normed else None
@@ -104,25 +106,50 @@ class Attention(nn.Module):
     def forward(
         self, x: Tensor, turn: Turn | None, span: Span, cache: LayerCache | None = None, dropout: float = 0.0
     ) -> Tensor:
-        batch, time, _ = x.shape
-        query, key, value = (part.view(batch, time, -1, self.head_dim) for part in self._project(x))
-        if self.q_norm is not None and self.k_norm is not None:
-            query, key = self.q_norm(query), self.k_norm(key)
-        query, key, value = (part.transpose(1, 2) for part in (query, key, value))
-        if turn is not None:
-            query, key = rotate(query, *turn), rotate(key, *turn)
+        query, key, value = self._turned(x, turn) if turn is not None and self.turned else self._plain(x, turn)
         if cache is not None:
             key, value = cache.extend(key, value)
         out = attend(query, key, value, span, dropout)
-        return self.o_proj(out.transpose(1, 2).reshape(batch, time, -1))
+        return self.o_proj(out.transpose(1, 2).flatten(2))
 
-    def _project(self, x: Tensor) -> list[Tensor]:
-        maps = [self.q_proj, self.k_proj, self.v_proj]
-        if not self.join:
-            return [map_(x) for map_ in maps]
-        widths = [map_.out_features for map_ in maps]
-        parts = self.linear(x, *joined(*maps)).split([width + -width % MULTIPLE for width in widths], dim=-1)
-        return [part[..., :width] for part, width in zip(parts, widths, strict=True)]
+    def _plain(self, x: Tensor, turn: Turn | None) -> list[Tensor]:
+        """Queries, keys and values, each (batch, heads, time, head_dim)."""
+        if self.join:
+            widths = [map_.out_features for map_ in self._maps]
+            rooms = self.linear(x, *joined(*self._maps)).split([width + -width % MULTIPLE for width in widths], dim=-1)
+            parts = [room[..., :width] for room, width in zip(rooms, widths, strict=True)]
+        else:
+            parts = [map_(x) for map_ in self._maps]
+        query, key, value = (part.unflatten(-1, (-1, self.head_dim)) for part in parts)
+        if self.q_norm is not None and self.k_norm is not None:
+            query, key = self.q_norm(query), self.k_norm(key)
+        query, key, value = (part.transpose(1, 2) for part in (query, key, value))
+        return [query, key, value] if turn is None else [rotate(query, *turn), rotate(key, *turn), value]
+
+    def _turned(self, x: Tensor, turn: Turn) -> list[Tensor]:
+        """The same by a kernel that takes the joined map apart and turns what is to be turned."""
+        assert self.turned is not None
+        whole = self.linear(x, *joined(*self._maps))
+        cos, sin = turn[0].reshape(-1, self.head_dim // 2), turn[1][..., 1, :].reshape(-1, self.head_dim // 2)
+        heads, groups = (map_.out_features // self.head_dim for map_ in self._maps[:2])
+        parts = self.turned(whole.flatten(0, 1), cos, sin, heads, groups)
+        return [part.view(*x.shape[:2], -1, self.head_dim).transpose(1, 2) for part in parts]
+
+    def turns(self, pairs: Container[int]) -> bool:
+        """Whether `kernels.turned` may take the joined map apart: heads of that many pairs, nothing between the map
+        and the turn, no padding."""
+        whole = all(map_.out_features % MULTIPLE == 0 for map_ in self._maps)
+        return whole and self.q_norm is None and self.head_dim % 2 == 0 and self.head_dim // 2 in pairs
+
+    @property
+    def _maps(self) -> tuple[nn.Linear, nn.Linear, nn.Linear]:
+        return self.q_proj, self.k_proj, self.v_proj
+
+
+def gated(gate_up: Tensor) -> Tensor:
+    """silu(gate) * up. gate_up: (..., 2 x inner), the gate before the other -> (..., inner)."""
+    gate, up = gate_up.chunk(2, dim=-1)
+    return F.silu(gate) * up
 
 
 class FeedForward(nn.Module):
@@ -130,7 +157,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.join = False  # set by `Decoder.join`
+        self.join = False  # set by `Decoder.join`, as is `gated`
+        self.gated: Callable[[Tensor], Tensor] = gated  # or kernels.gated
         self.linear: Callable[..., Tensor] = F.linear  # or in 8 bits: float8.use_float8
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
@@ -139,9 +167,9 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.join:
             return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
-        gate, up = self.linear(x, *joined(self.gate_proj, self.up_proj)).chunk(2, dim=-1)
+        inner = self.gated(self.linear(x, *joined(self.gate_proj, self.up_proj)))
         down = F.pad(self.down_proj.weight, (0, -self.down_proj.in_features % MULTIPLE))
-        return self.linear(F.silu(gate) * up, down)  # where a row is padding, silu(0) * 0 meets a column of zeros
+        return self.linear(inner, down)  # where a row is padding, silu(0) * 0 meets a column of zeros
 
 
 class PlainFeedForward(nn.Module):
@@ -257,12 +285,17 @@ class Decoder(nn.Module):
         return self.norm(x)
 
     def join(self, wanted: bool) -> None:
-        """Whether maps of one input are multiplied as one, filled up to sizes that matrix kernels like: the same
-        function and the same parameters, and faster once compiled."""
-        for layer in self.layers:
-            for part in layer.modules():
-                if isinstance(part, Attention | FeedForward):
-                    part.join = wanted
+        """Whether maps of one input are multiplied as one, filled up to sizes that matrix kernels like, and the
+        project's own kernels are taken where the device runs them: the same function and the same parameters, and
+        faster once compiled."""
+        kernels = kernels_on(self.head.device) if wanted else None
+        for part in self.layers.modules():
+            if isinstance(part, Attention):
+                part.join = wanted
+                part.turned = kernels.turned if kernels and part.turns(kernels.PAIRS) else None
+            elif isinstance(part, FeedForward):
+                part.join = wanted
+                part.gated = kernels.gated if kernels else gated
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., hidden_size) -> (..., vocab_size)"""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import torch
 
@@ -90,3 +92,17 @@ def choose_device(wanted: str, precision: str = "auto") -> Device:
     compute, weights = COMPUTE[precision], WEIGHTS.get(precision, torch.float32)
     types = [str(dtype).removeprefix("torch.") for dtype in (compute, weights)]
     return Device(torch.device(kind), precision, f"{reason}; {types[0]} compute, {types[1]} weights")
+
+
+def kernels_on(device: torch.device) -> Any | None:
+    """The module `model.kernels` where the device runs Triton, else None: the plain lines are taken."""
+    return _kernels() if device.type == "cuda" else None
+
+
+@cache
+def _kernels() -> Any | None:
+    try:
+        from calame.model import kernels
+    except ImportError:  # torch was installed without Triton
+        return None
+    return kernels

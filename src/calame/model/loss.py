@@ -14,8 +14,10 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
+from calame.model.device import kernels_on
+
 IGNORE = -100
-CHUNK_BYTES = {"cuda": 1 << 30, "cpu": 256 << 20}  # of fp32 logits that may exist at once
+CHUNK_BYTES = {"cuda": 1 << 30, "cpu": 256 << 20}  # of logits that may exist at once
 COLUMNS = 64  # logits are computed for a multiple of so many entries: an odd row length takes slow matrix kernels
 
 
@@ -34,8 +36,9 @@ def token_losses(hidden: Tensor, head: Tensor, targets: Tensor, smoothing: float
     return torch.cat(found)  # type: ignore[arg-type]
 
 
-def positions_at_once(head: Tensor) -> int:
-    return max(1, CHUNK_BYTES.get(head.device.type, CHUNK_BYTES["cpu"]) // (4 * head.shape[0]))
+def positions_at_once(head: Tensor, width: int = 4) -> int:
+    """How many positions' logits, of so many bytes each, may exist at once."""
+    return max(1, CHUNK_BYTES.get(head.device.type, CHUNK_BYTES["cpu"]) // (width * head.shape[0]))
 
 
 def _losses(hidden: Tensor, head: Tensor, targets: Tensor, smoothing: float) -> Tensor:
@@ -55,9 +58,14 @@ class _TotalLoss(torch.autograd.Function):
         weight = F.pad(head.to(hidden.dtype), (0, 0, 0, -entries % COLUMNS))
         total = hidden.new_zeros((), dtype=torch.float32)
         of_head = torch.zeros_like(weight, dtype=torch.float32)
-        of_hidden, size = [], positions_at_once(head)
+        kernels = kernels_on(head.device) if not smoothing else None
+        of_hidden, size = [], positions_at_once(head, hidden.element_size() if kernels else 4)
         for part, wanted in zip(hidden.split(size), targets.split(size), strict=True):
-            losses, gradient = _losses_and_gradient(part @ weight.T, wanted, entries, smoothing)
+            logits = part @ weight.T
+            if kernels:
+                losses, gradient = kernels.cross_entropy(logits, wanted, entries, IGNORE), logits
+            else:
+                losses, gradient = _losses_and_gradient(logits, wanted, entries, smoothing)
             total = total + losses.sum()
             of_hidden.append(gradient @ weight)
             of_head = of_head + gradient.T @ part
