@@ -46,6 +46,26 @@ def test_gated_is_silu_times_the_other(dtype: torch.dtype, near: float) -> None:
 
 
 @TYPES
+def test_the_map_of_the_gate_keeps_no_more_than_it_must(dtype: torch.dtype, near: float) -> None:
+    gate_up = random(3, 37, 2 * 320, dtype=dtype).requires_grad_()
+    weight = (random(100, 320) / 8).requires_grad_()
+    gradient = random(3, 37, 100, dtype=dtype)
+    kernels = kernels_on(gate_up.device)
+    assert kernels
+    kept: list[Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda x: kept.append(x) or x, lambda x: x):
+        found = kernels.gated_map(gate_up, weight, F.linear)
+    assert [x.shape for x in kept] == [gate_up.shape, weight.shape]
+    wide = gate_up.detach().float().requires_grad_()
+    wanted = F.linear(decoder.gated(wide), weight)
+    assert_near(found, wanted, 2 * near)
+    of_found = torch.autograd.grad(found, (gate_up, weight), gradient)
+    of_wanted = torch.autograd.grad(wanted, (wide, weight), gradient.float())
+    for x, y in zip(of_found, of_wanted, strict=True):
+        assert_near(x, y, 2 * near)
+
+
+@TYPES
 @mark.parametrize(("heads", "groups", "size"), [(4, 2, 64), (3, 3, 128), (5, 1, 32)])
 def test_turned_is_rotate_of_the_parts(dtype: torch.dtype, near: float, heads: int, groups: int, size: int) -> None:
     batch, time = 2, 45

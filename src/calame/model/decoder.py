@@ -157,8 +157,8 @@ class FeedForward(nn.Module):
 
     def __init__(self, config: ModelConfig):
         super().__init__()
-        self.join = False  # set by `Decoder.join`, as is `gated`
-        self.gated: Callable[[Tensor], Tensor] = gated  # or kernels.gated
+        self.join = False  # set by `Decoder.join`, as is `gated_map`
+        self.gated_map: Callable[..., Tensor] | None = None  # or kernels.gated_map
         self.linear: Callable[..., Tensor] = F.linear  # or in 8 bits: float8.use_float8
         self.gate_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
         self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size, bias=False)
@@ -167,9 +167,10 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.join:
             return self.down_proj(F.silu(self.gate_proj(x)) * self.up_proj(x))
-        inner = self.gated(self.linear(x, *joined(self.gate_proj, self.up_proj)))
+        gate_up = self.linear(x, *joined(self.gate_proj, self.up_proj))
         down = F.pad(self.down_proj.weight, (0, -self.down_proj.in_features % MULTIPLE))
-        return self.linear(inner, down)  # where a row is padding, silu(0) * 0 meets a column of zeros
+        # Where a row is padding, silu(0) * 0 meets a column of zeros.
+        return self.gated_map(gate_up, down, self.linear) if self.gated_map else self.linear(gated(gate_up), down)
 
 
 class PlainFeedForward(nn.Module):
@@ -202,10 +203,12 @@ class Block(nn.Module):
         kept: Tensor | None = None,
     ) -> Tensor:
         """kept: a scalar, 0 where the layer is left out."""
-        share = 1 if kept is None else kept
-        attended = self.self_attn(self.input_layernorm(x), turn, span, cache, noise.of_attention)
-        x = x + share * noise.drop(attended)
-        return x + share * noise.drop(self.mlp(self.post_attention_layernorm(x)))
+        x = x + _share(noise.drop(self.self_attn(self.input_layernorm(x), turn, span, cache, noise.of_attention)), kept)
+        return x + _share(noise.drop(self.mlp(self.post_attention_layernorm(x))), kept)
+
+
+def _share(branch: Tensor, kept: Tensor | None) -> Tensor:
+    return branch if kept is None else kept * branch
 
 
 def in_compute_type(x: Tensor) -> Tensor:
@@ -295,7 +298,7 @@ class Decoder(nn.Module):
                 part.turned = kernels.turned if kernels and part.turns(kernels.PAIRS) else None
             elif isinstance(part, FeedForward):
                 part.join = wanted
-                part.gated = kernels.gated if kernels else gated
+                part.gated_map = kernels.gated_map if kernels else None
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., hidden_size) -> (..., vocab_size)"""

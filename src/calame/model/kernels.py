@@ -9,9 +9,11 @@ They are custom operators with their own backward passes, so that the compiler t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 import triton
 import triton.language as tl
 from torch import Tensor
@@ -34,7 +36,7 @@ def _gate(gate_up, out, inner, BLOCK: tl.constexpr):
 
 
 @triton.jit
-def _gate_backward(gate_up, gradient, out, inner, BLOCK: tl.constexpr):
+def _gate_backward(gate_up, gradient, out, again, inner, BLOCK: tl.constexpr):
     row = tl.program_id(0).to(tl.int64)
     column = tl.program_id(1) * BLOCK + tl.arange(0, BLOCK)
     inside = column < inner
@@ -45,6 +47,7 @@ def _gate_backward(gate_up, gradient, out, inner, BLOCK: tl.constexpr):
     of_gate = grown * up * share * (1 + gate * (1 - share))
     tl.store(out + row * 2 * inner + column, of_gate, inside)
     tl.store(out + row * 2 * inner + inner + column, grown * gate * share, inside)
+    tl.store(again + row * inner + column, gate * share * up, inside)
 
 
 @triton_op("calame::gated", mutates_args={})
@@ -59,13 +62,14 @@ def gated(gate_up: Tensor) -> Tensor:
 
 
 @triton_op("calame::gated_backward", mutates_args={})
-def gated_backward(gate_up: Tensor, gradient: Tensor) -> Tensor:
+def gated_backward(gate_up: Tensor, gradient: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient by gate_up, and once more what `gated` gave."""
     gate_up, gradient = gate_up.contiguous(), gradient.contiguous()
     inner = gradient.shape[-1]
-    out = torch.empty_like(gate_up)
+    out, again = torch.empty_like(gate_up), torch.empty_like(gradient)
     grid = (gradient.numel() // inner, triton.cdiv(inner, COLUMNS))
-    wrap_triton(_gate_backward)[grid](gate_up, gradient, out, inner, BLOCK=COLUMNS)
-    return out
+    wrap_triton(_gate_backward)[grid](gate_up, gradient, out, again, inner, BLOCK=COLUMNS)
+    return out, again
 
 
 def _keep_gated(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
@@ -73,10 +77,32 @@ def _keep_gated(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
 
 
 def _gated_backward(ctx: Any, gradient: Tensor) -> Tensor:
-    return gated_backward(*ctx.saved_tensors, gradient)
+    return gated_backward(*ctx.saved_tensors, gradient)[0]
 
 
 gated.register_autograd(_gated_backward, setup_context=_keep_gated)
+
+
+class _GatedMap(torch.autograd.Function):
+    """What comes out of the gate is not kept for the backward pass: it is written anew beside the gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, gate_up: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(gate_up, weight)
+        return gated(gate_up) @ weight.T
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
+        gate_up, weight = ctx.saved_tensors
+        of_gate_up, inner = gated_backward(gate_up, gradients[0] @ weight)
+        return of_gate_up, gradients[0].flatten(0, -2).T @ inner.flatten(0, -2)
+
+
+def gated_map(gate_up: Tensor, weight: Tensor, linear: Callable[..., Tensor]) -> Tensor:
+    """linear(silu(gate) * up, weight). gate_up: (..., 2 x inner); weight: (outputs, inner) -> (..., outputs)."""
+    if linear is not F.linear:  # in 8 bits: what comes out of the gate is kept in 8 bits
+        return linear(gated(gate_up), weight)
+    return _GatedMap.apply(gate_up, weight.to(gate_up.dtype))  # type: ignore[return-value]
 
 
 @triton.jit
