@@ -93,6 +93,7 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
     """Seconds of a step, for each block, through the product's own loop."""
     from calame.model.decoder import Decoder
     from calame.model.device import choose_device
+    from calame.model.float8 import use_float8
     from calame.run.telemetry import Telemetry
     from calame.training.batch import LossFunction, choose_attention
     from calame.training.loop import Plan, Progress, Trainer
@@ -100,9 +101,11 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
     class Enough(Exception):
         """All steps are timed; nothing is to be saved."""
 
-    device = choose_device("auto")
+    device = choose_device("auto", keys.precision)
     model = Decoder(shape.model)
     model.initialise(0)
+    if device.precision == "fp8":
+        use_float8(model)
     model.to(device.torch)
     fast, batch = keys.kernels == "auto", shape.rows * stream.context
     attention = choose_attention(device, stream.masked) if fast else "dense"
@@ -252,8 +255,8 @@ def fill_caches(name: str, common: dict[str, Any], masked: bool, settings: list[
 
 def compare(name: str, pairs: int, masked: bool, settings: list[str], shards: list[str], profile: bool) -> list[str]:
     """Rows of the table for one shape."""
-    common = {"shape": name, "shards": shards, "kernels": "auto", "setting": "default", "blocks": BLOCKS}
-    common["profile"] = False
+    common = {"shape": name, "shards": shards, "kernels": "auto", "precision": "auto", "profile": False}
+    common = {**common, "setting": "default", "blocks": BLOCKS}
     fill_caches(name, common, masked, settings)
     tried = {setting: spawn(who="peer", masked=False, **{**common, "setting": setting}) for setting in settings}
     speeds = {setting: found["tokens_per_s"] for setting, found in tried.items() if found}

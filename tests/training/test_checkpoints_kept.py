@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from pytest import MonkeyPatch, fixture, mark, raises
+from torch import Tensor
 
 from builders import plan_of, trainer_of
 from calame.recipe.errors import UserError
@@ -167,8 +168,8 @@ def test_weights_that_are_no_numbers_are_not_saved(tmp_path: Path) -> None:
     trainer = trainer_of(tmp_path, plan_of(keep=1))
     step = trainer.optimizer.step
 
-    def overshoot() -> None:
-        step()
+    def overshoot(divisor: Tensor | None = None) -> None:
+        step(divisor)
         if trainer.progress.step == 3:
             trainer.model.embed_tokens.weight.data[0, 0] = float("inf")  # type: ignore[union-attr,index]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -19,6 +19,7 @@ COMPUTE = {  # what matrices are multiplied in
     "fp16": torch.float16,
     "fp8": torch.bfloat16,  # but for the matrices of the blocks: model/float8.py
 }
+HAS_TRITON = find_spec("triton") is not None  # torch for a CPU comes without
 WEIGHTS = {"bf16-rounded": torch.bfloat16, "bf16-scaled": torch.bfloat16}  # what they are kept in, else fp32
 
 
@@ -96,13 +97,8 @@ def choose_device(wanted: str, precision: str = "auto") -> Device:
 
 def kernels_on(device: torch.device) -> Any | None:
     """The module `model.kernels` where the device runs Triton, else None: the plain lines are taken."""
-    return _kernels() if device.type == "cuda" else None
-
-
-@cache
-def _kernels() -> Any | None:
-    try:
-        from calame.model import kernels
-    except ImportError:  # torch was installed without Triton
+    if device.type != "cuda" or not HAS_TRITON:
         return None
+    from calame.model import kernels  # a compiler follows this, not a cache
+
     return kernels

@@ -189,11 +189,12 @@ class Trainer:
             total += loss.detach()
         self.spread.finish()
         self.scaler.unscale(self.model)
-        total, norm = self.team.sum(total), self.spread.clip(self.plan.clip)
+        total = self.team.sum(total)
+        norm, divisor = self._clip()
         accepted = self.scaler.accept(norm)
         verdict = self.guard.judge(total, norm, self.progress.step + 1) if accepted else None
         if accepted and verdict is None:
-            self.optimizer.step()
+            self.optimizer.step(divisor)
         self.optimizer.zero_grad()
         self.before = self.progress.position
         self.progress.position += batch
@@ -201,6 +202,13 @@ class Trainer:
         if verdict is not None:
             turn_away(self, rows, verdict)
         return total, norm
+
+    def _clip(self) -> tuple[Tensor, Tensor | None]:
+        """The gradient's norm; and what the optimizer has to divide it by, unless it is scaled down already."""
+        norm = self.spread.norm() if self.optimizer.divides else None
+        if norm is None:
+            return self.spread.clip(self.plan.clip), None
+        return norm, ((norm + 1e-6) / self.plan.clip).clamp(min=1.0)  # as torch's clip_grad_norm_ has it
 
     def rate(self) -> float:
         """The learning rate of the step about to be taken."""

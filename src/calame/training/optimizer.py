@@ -30,8 +30,20 @@ class Optimizers:
     def __init__(self, parts: list[torch.optim.Optimizer]):
         self.parts = parts
 
-    def step(self) -> None:
+    @property
+    def divides(self) -> bool:
+        """Whether `step` can divide the gradient while it reads it: torch's fused AdamW on a CUDA device."""
+        return all(part.defaults.get("fused") for part in self.parts) and self._device.type == "cuda"
+
+    @property
+    def _device(self) -> torch.device:
+        return self.parts[0].param_groups[0]["params"][0].device
+
+    def step(self, divisor: Tensor | None = None) -> None:
+        """divisor: scalar that the gradient is divided by first, where it `divides`."""
         for part in self.parts:
+            if divisor is not None:
+                part.grad_scale = divisor  # type: ignore[attr-defined]  # as torch's GradScaler hands it over
             part.step()
 
     def zero_grad(self) -> None:

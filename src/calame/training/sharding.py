@@ -44,6 +44,10 @@ class Whole:
         """Scale the whole gradient down to norm `most`; returns the norm it had."""
         return torch.nn.utils.clip_grad_norm_(self.model.parameters(), most)
 
+    def norm(self) -> Tensor | None:
+        """The norm of the whole gradient, or None where `clip` alone knows it."""
+        return torch.nn.utils.get_total_norm([p.grad for p in self.model.parameters() if p.grad is not None])
+
     def settle(self) -> None:
         """After the model was used without a backward pass: its parameters are those of the optimizer again."""
 
@@ -171,6 +175,9 @@ class Sharded(Whole):
         norm = (square + torch.nn.utils.get_total_norm(whole).square()).sqrt()
         torch._foreach_mul_(parts + whole, (most / (norm + 1e-6)).clamp(max=1.0))  # type: ignore[attr-defined]
         return norm  # as torch's clip_grad_norm_ has it
+
+    def norm(self) -> None:
+        return None
 
     def settle(self) -> None:
         self.root.reshard()
