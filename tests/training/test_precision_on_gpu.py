@@ -145,6 +145,21 @@ def test_layers_computed_again_take_less_memory_for_the_same_gradient() -> None:
     assert all((slope - slopes[0]).norm() <= 1e-5 * slopes[0].norm() for slope in slopes)
 
 
+def test_compiled_norms_computed_again_take_less_memory() -> None:
+    peaks = []
+    for how in ("none", "light"):
+        made = Decoder(config_of(**WIDE, intermediate_size=1024, num_hidden_layers=8, max_position_embeddings=1024))
+        made.initialise(0)
+        checkpoint_activations(made.to("cuda"), how)
+        loss = LossFunction(made, choose_device("cuda", "bf16"), True, "varlen", True, True)
+        for _ in range(2):
+            torch.cuda.reset_peak_memory_stats()
+            loss.total(RandomData(1024).batch(0, 8192)).backward()
+        peaks.append(torch.cuda.max_memory_allocated())
+    print(f"peaks: {[f'{peak / 2**20:.0f} MiB' for peak in peaks]}")
+    assert peaks[1] < peaks[0]
+
+
 def test_a_dry_run_finds_what_fits_under_a_cap() -> None:
     """With 3 GB for a model whose 64 rows of 1024 tokens take more, and whose single rows take less."""
     where = choose_device("cuda", "fp32")

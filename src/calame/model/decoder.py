@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from calame.model.attention import Span, attend
 from calame.model.cache import Cache, LayerCache
@@ -192,6 +193,7 @@ class Block(nn.Module):
         self.self_attn = Attention(config)
         self.post_attention_layernorm = norm_of(config)
         self.mlp = FeedForward(config) if config.parts.gated else PlainFeedForward(config)
+        self.renew = False  # set by `Decoder.renew_norms`
 
     def forward(
         self,
@@ -203,8 +205,12 @@ class Block(nn.Module):
         kept: Tensor | None = None,
     ) -> Tensor:
         """kept: a scalar, 0 where the layer is left out."""
-        x = x + _share(noise.drop(self.self_attn(self.input_layernorm(x), turn, span, cache, noise.of_attention)), kept)
-        return x + _share(noise.drop(self.mlp(self.post_attention_layernorm(x))), kept)
+        attended = self.self_attn(self._normed(self.input_layernorm, x), turn, span, cache, noise.of_attention)
+        x = x + _share(noise.drop(attended), kept)
+        return x + _share(noise.drop(self.mlp(self._normed(self.post_attention_layernorm, x))), kept)
+
+    def _normed(self, norm: nn.Module, x: Tensor) -> Tensor:
+        return checkpoint(norm, x, use_reentrant=False) if self.renew and torch.is_grad_enabled() else norm(x)  # type: ignore[return-value]
 
 
 def _share(branch: Tensor, kept: Tensor | None) -> Tensor:
@@ -299,6 +305,11 @@ class Decoder(nn.Module):
             elif isinstance(part, FeedForward):
                 part.join = wanted
                 part.gated_map = kernels.gated_map if kernels else None
+
+    def renew_norms(self, wanted: bool) -> None:
+        """Whether what comes out of the blocks' norms is computed again in the backward pass, instead of kept."""
+        for layer in self.layers:
+            layer.renew = wanted  # type: ignore[assignment]
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(..., hidden_size) -> (..., vocab_size)"""

@@ -297,8 +297,9 @@ class Execution(Section):
     micro_batch: PositiveTokens | None = Field(
         default=None, description="tokens that pass through at once; derived from the device"
     )
-    activation_checkpointing: Literal["none", "selective", "full"] = Field(
-        default="none", description="compute again in the backward pass: nothing, every second layer, every layer"
+    activation_checkpointing: Literal["none", "light", "selective", "full"] = Field(
+        default="none",
+        description="compute again in the backward pass: nothing, norms, every second layer, every layer",
     )
     memory: Annotated[Bytes, Field(gt=0)] | None = Field(
         default=None, description="most memory of the GPU that may be used, as 16GB; default: all of it"

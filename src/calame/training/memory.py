@@ -25,8 +25,10 @@ SMALLER = (
 
 def checkpoint_activations(model: Decoder, how: str) -> None:
     """none; selective: every second layer keeps its input alone and is computed again in the backward pass (Chen et
-    al. 2016); full: every layer. Gradients are the same."""
-    every = {"none": 0, "selective": 2, "full": 1}[how]
+    al. 2016); full: every layer; light: norms alone, which saves memory where the model is compiled (the plain way
+    keeps what goes into a map, computed again or not). Gradients are the same."""
+    model.renew_norms(how == "light")
+    every = {"selective": 2, "full": 1}.get(how)
     if every:
 
         def call(number: int, layer: nn.Module, *inputs: Any) -> Tensor:
