@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 
 from calame.recipe.check_timed import Known, Where, contexts, schedules
 from calame.recipe.errors import Problem
@@ -277,6 +278,18 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
 
 
+def _telemetry(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    """Sinks that are not installed: found out before, not once the training has begun."""
+    for name in recipe.execution.telemetry if known("execution", "telemetry") else ():
+        if find_spec(name) is None:
+            yield Problem(
+                where("execution", "telemetry"),
+                f"{name} is not installed",
+                "what is installed of trackio, tensorboard, wandb",
+                f"pip install 'calame[{name}]'",
+            )
+
+
 CHECKS = (
     precision_check,
     _batches,
@@ -291,4 +304,5 @@ CHECKS = (
     _worlds,
     _questions,
     _metric,
+    _telemetry,
 )

@@ -315,6 +315,9 @@ class Execution(Section):
     )
     threads: Positive | None = Field(default=None, description="CPU threads; derived: all")
     log_every: Positive = Field(default=10, description="steps")
+    telemetry: list[Literal["trackio", "tensorboard", "wandb"]] = Field(
+        default=[], description="programs that show curves, told what is written to metrics.jsonl"
+    )
     validate_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")
     validation_tokens: PositiveTokens | None = Field(
         default=None, description="tokens per slice during training, all at the end; derived: a twelfth of the work"

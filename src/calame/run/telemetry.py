@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from calame.run.launch import chief
+from calame.run.sinks import Sinks
 
 FILE = "metrics.jsonl"
 
@@ -19,11 +20,11 @@ class Telemetry:
 
     Each line holds `stage`, `attempt` (how often the stage was started), `step`, `time` (Unix seconds) and the
     values, under the names of docs/telemetry.md. Slice names in keys hold no slash of their own.
-    Of several processes only the first one writes.
+    Of several processes only the first one writes. `sinks` are told the same.
     """
 
-    def __init__(self, stage: str, *folders: Path):
-        self.stage = stage
+    def __init__(self, stage: str, *folders: Path, sinks: Sinks | None = None):
+        self.stage, self.sinks = stage, sinks
         self.files = [folder / FILE for folder in folders if chief()]
         self.attempt = 1 + max((attempts(file, stage) for file in self.files), default=0)
         for file in self.files:
@@ -39,6 +40,13 @@ class Telemetry:
         for path in self.files:
             with path.open("a", encoding="utf-8") as file:
                 file.write(text)
+        if self.sinks:
+            self.sinks.log(step, values)
+
+    def close(self) -> None:
+        """Nothing more is recorded."""
+        if self.sinks:
+            self.sinks.close()
 
     @contextmanager
     def of_last_attempt(self) -> Iterator[None]:

@@ -146,6 +146,8 @@ class Trainer:
                     self._walk(stop, bar)
             except Cut:  # before a first step was done: there is nothing to save
                 pass
+            finally:
+                self.telemetry.close()
             code = self._asked(stop)  # also where it came after the last step, while the last checkpoint was written
         if code:
             position = say_count(self.progress.position)

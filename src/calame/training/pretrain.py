@@ -17,6 +17,7 @@ from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
 from calame.recipe.timeline import Timeline, values_of
 from calame.run.files import write_json
+from calame.run.sinks import Sinks
 from calame.run.telemetry import Telemetry
 from calame.shards.chunks import ChunkLoader, places
 from calame.shards.loader import Loader
@@ -85,7 +86,7 @@ def pretrain(
         bench.device,
         loader,
         loss,
-        Telemetry("pretrain", run, folder),
+        Telemetry("pretrain", run, folder, sinks=Sinks(execution.telemetry, recipe.name, "pretrain", run, folder)),
         bench.identity,
         lambda position: flops_per_token(model, loader.timeline.at(position).context),
         peak_flops,

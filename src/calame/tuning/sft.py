@@ -19,6 +19,7 @@ from calame.recipe.units import say_count
 from calame.run import checkpoint
 from calame.run.files import write_json
 from calame.run.progress import say
+from calame.run.sinks import Sinks
 from calame.run.telemetry import Telemetry
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Plan, Trainer
@@ -75,6 +76,7 @@ def tune(
         execution.keep,
         deadline=execution.deadline,
     )
+    stage = f"sft/{keys.name}"
     Trainer(
         folder,
         plan,
@@ -82,7 +84,7 @@ def tune(
         bench.device,
         data,
         loss,
-        Telemetry(f"sft/{keys.name}", run, folder),
+        Telemetry(stage, run, folder, sinks=Sinks(execution.telemetry, recipe.name, stage, run, folder)),
         bench.identity,
         lambda position: flops,
         peak_flops,
