@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from calame.run import checkpoint, telemetry
 from calame.shards.loader import Loader
 from calame.shards.mixture import Mixture
 from calame.training.batch import LossFunction
+from calame.training.determinism import deterministic
 from calame.training.loop import Trainer
 
 pytestmark = [mark.gpu, mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
@@ -69,16 +71,14 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 @fixture
-def deterministic(monkeypatch):
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+def always_alike() -> Iterator[None]:
+    with deterministic(True):
+        yield
 
 
 @mark.parametrize("optimizer", ("adamw", "muon"))
 @mark.parametrize("precision", ("fp32", "bf16"))
-def test_stopped_and_gone_on_it_is_bit_for_bit_the_same(precision, optimizer, deterministic, tmp_path: Path) -> None:
+def test_stopped_and_gone_on_it_is_bit_for_bit_the_same(precision, optimizer, always_alike, tmp_path: Path) -> None:
     """With deterministic kernels: what differs then is only what was not saved, which is nothing."""
 
     def dense(folder: Path, **changes: Any) -> Trainer:
@@ -91,6 +91,21 @@ def test_stopped_and_gone_on_it_is_bit_for_bit_the_same(precision, optimizer, de
         with raises(Stop):
             dense(tmp_path / "parts", observers=[(512, stop_at(step))]).run()
     dense(tmp_path / "parts").run()
+    assert torch.equal(losses(tmp_path / "whole"), losses(tmp_path / "parts"))
+    ours, theirs = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+def test_deterministic_the_fast_way_is_bit_for_bit_the_same_too(always_alike, tmp_path: Path) -> None:
+    def fast(folder: Path, **changes: Any) -> Trainer:
+        made = trainer(folder, "cuda", "bf16", **changes)
+        made.loss = LossFunction(made.model, made.device, True, "varlen", True, True)
+        return made
+
+    fast(tmp_path / "whole").run()
+    with raises(Stop):
+        fast(tmp_path / "parts", observers=[(512, stop_at(7))]).run()
+    fast(tmp_path / "parts").run()
     assert torch.equal(losses(tmp_path / "whole"), losses(tmp_path / "parts"))
     ours, theirs = weights(tmp_path / "whole"), weights(tmp_path / "parts")
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)

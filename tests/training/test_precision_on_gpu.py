@@ -18,6 +18,7 @@ from calame.recipe.schema import Optimizer
 from calame.run import checkpoint, telemetry
 from calame.training.adamw import RoundedAdamW
 from calame.training.batch import LossFunction
+from calame.training.determinism import deterministic
 from calame.training.loop import Trainer
 from calame.training.memory import DryRun, cap_memory, checkpoint_activations, fitting_micro_batch
 from calame.training.optimizer import build_optimizer
@@ -62,11 +63,9 @@ def losses(folder: Path) -> torch.Tensor:
 
 
 @fixture
-def deterministic(monkeypatch) -> Iterator[None]:
-    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-    torch.use_deterministic_algorithms(True)
-    yield
-    torch.use_deterministic_algorithms(False)
+def always_alike() -> Iterator[None]:
+    with deterministic(True):
+        yield
 
 
 def test_the_noise_is_that_of_the_cpu() -> None:
@@ -85,7 +84,7 @@ def test_the_card_learns_what_the_cpu_learns(precision: str, state: str, compile
 
 
 @mark.parametrize(("precision", "state"), MODES)
-def test_what_goes_on_is_what_was_not_stopped(precision: str, state: str, deterministic, tmp_path: Path) -> None:
+def test_what_goes_on_is_what_was_not_stopped(precision: str, state: str, always_alike, tmp_path: Path) -> None:
     trainer(tmp_path / "whole", "cuda", precision, state).run()
     with raises(Stop):
         trainer(tmp_path / "parts", "cuda", precision, state, observers=[(512, stop_at(8))]).run()

@@ -308,6 +308,9 @@ class Execution(Section):
     kernels: Literal["auto", "plain"] = Field(
         default="auto", description="plain: the slow twin of every fast path, to compare with; the same function"
     )
+    deterministic: bool = Field(
+        default=False, description="the same bits each time on one machine, on a GPU too; slower"
+    )
     parallel: Literal["auto", "ddp", "fsdp", "hybrid"] = Field(
         default="auto",
         description="where torchrun starts several processes: each holds the whole state, a part of it, or a part of "

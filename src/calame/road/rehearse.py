@@ -78,14 +78,16 @@ def rehearse_resume(recipe: str, overrides: Sequence[str], kills: int) -> tuple[
 
 
 def _small(recipe: Recipe) -> Recipe:
-    """The recipe cut down to a few steps with many checkpoints. On a GPU equal sums take fp32, uncompiled."""
+    """The recipe cut down to a few steps with many checkpoints: in fp32 and not compiled, unless the recipe itself asks
+    to be deterministic."""
     batch, context = last_of(recipe.pretrain.batch), last_of(recipe.pretrain.context)
     enough = recipe.pretrain.mixture.model_copy(update={"epochs": 1000.0})  # however little text there is
-    changes = {"tokens": STEPS * batch, "batch": batch, "context": context, "precision": "fp32", "mixture": enough}
-    pretrain = recipe.pretrain.model_copy(update=changes)
+    changes = {"tokens": STEPS * batch, "batch": batch, "context": context, "mixture": enough}
+    as_it_is = recipe.execution.deterministic
+    pretrain = recipe.pretrain.model_copy(update=changes if as_it_is else {**changes, "precision": "fp32"})
     often = {"validate_every": 8 * batch, "save_every": 2 * batch, "log_every": 1, "keep": 2, "keep_every": None}
-    calm = {"compile": "off", "deadline": None, "validation_tokens": context}
-    execution = recipe.execution.model_copy(update={**often, **calm})
+    calm = {"deadline": None, "validation_tokens": context, "telemetry": []}
+    execution = recipe.execution.model_copy(update={**often, **calm, **({} if as_it_is else {"compile": "off"})})
     return derive(recipe.model_copy(update={"pretrain": pretrain, "execution": execution, "select": "last"}))[0]
 
 
@@ -139,15 +141,11 @@ def _child(context: Any, job: Job, folder: Path, patience: float | None = None) 
 
 
 def _train(job: Job, folder: Path) -> None:
-    """In the child: what stage pretrain does, with deterministic kernels and without a word."""
-    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    import torch
-
+    """In the child: what stage pretrain does, deterministic and without a word."""
+    from calame.training.determinism import deterministic
     from calame.training.pretrain import pretrain
 
-    if torch.cuda.is_available():
-        torch.use_deterministic_algorithms(True)
-    with _quiet():
+    with _quiet(), deterministic(True):
         pretrain(Recipe.model_validate(job.recipe), job.shards, job.tokenizer, folder, folder, None)
 
 

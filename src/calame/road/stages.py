@@ -129,10 +129,12 @@ class _Builder:
             keys["pretrain"]["load"] = _keys(recipe.pretrain.load, "from")
 
         def make(work: Work) -> None:
+            from calame.training.determinism import deterministic
             from calame.training.pretrain import pretrain
 
             shards = {name: work.before[f"shards/{name}"] for name in recipe.corpus.sources}
-            pretrain(recipe, shards, work.before["tokenizer"], work.folder, run, _peak(recipe))
+            with deterministic(recipe.execution.deterministic):
+                pretrain(recipe, shards, work.before["tokenizer"], work.folder, run, _peak(recipe))
 
         stage = Stage("pretrain", _version("pretrain"), keys, make, files, tuple(before), True, recipe.pretrain.tokens)
         last = self.folder.linked(stage)
@@ -176,11 +178,13 @@ class _Builder:
                 files |= {f"{name}: {file}": content for file, content in found.items()}
 
         def make(work: Work) -> None:
+            from calame.training.determinism import deterministic
             from calame.training.select import selected_checkpoint
             from calame.tuning.sft import tune
 
             start = selected_checkpoint(work.before["select"], work.before["pretrain"])
-            tune(recipe, work.before, start, work.folder, run, _peak(recipe))
+            with deterministic(recipe.execution.deterministic):
+                tune(recipe, work.before, start, work.folder, run, _peak(recipe))
 
         return Stage(
             f"sft/{recipe.sft.name}",
