@@ -91,6 +91,7 @@ class Stream:
 
 def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[float]:
     """Seconds of a step, for each block, through the product's own loop."""
+    from calame.model.attention import take_newer_flash
     from calame.model.decoder import Decoder
     from calame.model.device import choose_device
     from calame.model.float8 import use_float8
@@ -109,6 +110,7 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
     model.to(device.torch)
     fast, batch = keys.kernels == "auto", shape.rows * stream.context
     attention = choose_attention(device, stream.masked) if fast else "dense"
+    print(f"newer flash attention: {take_newer_flash(device.torch) if fast else None}", file=sys.stderr)
     loss = LossFunction(model, device, stream.masked, attention, device.torch.type == "cuda", fast)
     clock, profiler = Clock(keys.blocks), torch.profiler.profile() if keys.profile else None
 

@@ -118,6 +118,27 @@ def wide_model() -> Decoder:
     return model
 
 
+@mark.parametrize(
+    ("packages", "taken"), [((), None), (("flash_attn_interface",), "FA3"), (("flash_attn.cute",), "FA4")]
+)
+@mark.parametrize("major", (8, 9))
+def test_a_newer_flash_attention_is_taken_where_it_is_installed_and_runs(
+    packages: tuple[str, ...], taken: str | None, major: int, monkeypatch: MonkeyPatch
+) -> None:
+    activated: list[str] = []
+    monkeypatch.setattr(attention_, "_is_there", lambda package: package in packages)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (major, 0))
+    monkeypatch.setattr(torch.nn.attention, "activate_flash_attention_impl", activated.append)
+    monkeypatch.setattr(torch.backends.cuda, "enable_cudnn_sdp", lambda on: None)
+    assert attention_.take_newer_flash(torch.device("cuda")) == (taken if major == 9 else None)
+    assert activated == ([taken] if taken and major == 9 else [])
+    assert attention_.take_newer_flash(torch.device("cpu")) is None
+
+
+def test_what_is_not_installed_is_not_there() -> None:
+    assert not attention_._is_there("no_such_package.part")
+
+
 @mark.gpu
 @needs_gpu
 @mark.parametrize("compiled", (False, True), ids=("eager", "compiled"))

@@ -2,6 +2,7 @@
 
 The plain twin is scaled-dot-product attention with a dense mask: it runs everywhere and is what the other is tested
 against. On a CUDA device rows are joined and cut at documents by `varlen_attn` (flash attention with sequence edges).
+Which flash attention that is, torch's or a newer one that is installed, `take_newer_flash` says.
 A weaker backend is slower, never another function.
 """
 
@@ -9,6 +10,7 @@ from __future__ import annotations
 
 import inspect
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,29 @@ try:
     GROUPED: dict[str, Any] = {"enable_gqa": True} if _groups else {}
 except ImportError:
     varlen_attn, CAUSAL, GROUPED = None, {}, {}
+
+
+NEWER = {"FA4": "flash_attn.cute", "FA3": "flash_attn_interface"}  # flash attention's own packages, the newest first
+
+
+def take_newer_flash(device: torch.device) -> str | None:
+    """Let flash attention 4 or 3 take the place of the one that torch brings (2), where it is installed and the card is
+    one of its (Hopper, Blackwell). Returns which, or None. For the whole process."""
+    if device.type != "cuda" or torch.cuda.get_device_capability(device)[0] not in (9, 10):
+        return None
+    for name, package in NEWER.items():
+        if _is_there(package):
+            torch.nn.attention.activate_flash_attention_impl(name)
+            torch.backends.cuda.enable_cudnn_sdp(False)  # it would be asked first
+            return name
+    return None
+
+
+def _is_there(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # nor is the package that it is in
+        return False
 
 
 @dataclass(frozen=True)

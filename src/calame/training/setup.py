@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from calame.model.attention import take_newer_flash
 from calame.model.config import STRETCHED, ModelConfig, count_parameters
 from calame.model.decoder import Decoder
 from calame.model.device import Device, choose_device
@@ -74,6 +75,10 @@ def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
         torch.set_num_threads(recipe.execution.threads)
     device = choose_device(recipe.execution.device, recipe.pretrain.precision)
     cap_memory(recipe.execution.memory, device)
+    if recipe.execution.kernels == "auto" and not recipe.execution.deterministic:
+        newer = take_newer_flash(device.torch)
+        if newer:
+            say(f"  attention: {newer}, which is installed")
     config = replace(ModelConfig.from_recipe(recipe.model, tokenizer.size), norm_scale=device.norm_scale)
     model = Decoder(config)
     if recipe.model.init:
