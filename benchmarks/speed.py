@@ -4,20 +4,21 @@ Every measurement is a process of its own, ours and the peer's in turn; a row of
 with its spread. Both read the same rows of real shards (those of --shards, else ones of random tokens whose
 frequencies fall as words' do), and do forward, loss, backward, clipping at 1.0 and fused AdamW on fp32 weights with
 bf16 compute. Ours runs through the product's own loop. The peer takes scaled-dot-product attention and the fastest of
-the settings in SETTINGS, each tried once and listed. No document mask on either side, but where a row says so. The
-clock is looked at every BLOCK steps, so that the processor may run ahead of the device, as in training.
+the settings in SETTINGS, each tried once and listed. No document mask on either side; --ways adds rows of ours with
+it, and with other precisions and less memory. The clock is looked at every BLOCK steps, so that the processor may run
+ahead of the device, as in training.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ from calame.shards.rows import Rows, lay_out
 
 BLOCK, BLOCKS, WARM = 10, 3, 10  # steps between two looks at the clock, such blocks, and steps before them
 PROFILED = 3  # steps of a profile
+BEGAN = time.perf_counter()
 DOCUMENT = 700  # mean tokens of a document of random tokens
 
 
@@ -65,6 +67,18 @@ SETTINGS: dict[str, dict[str, Any]] = {  # options of torch.compile; `own loss`:
 }
 
 
+WAYS: dict[str, dict[str, Any]] = {  # to train ours, beside the usual one
+    "masked": {"masked": True},
+    "light": {"again": "light"},
+    "selective": {"again": "selective"},
+    "full": {"again": "full"},
+    "fp8": {"precision": "fp8"},
+    "rounded, int8, full": {"precision": "bf16-rounded", "state": "int8", "again": "full"},
+    "plain": {"kernels": "plain"},
+}
+USUAL = {"masked": False, "again": "none", "precision": "auto", "state": None, "kernels": "auto"}
+
+
 class Stream:
     """Rows of one shape cut out of shard files, or of random tokens; a pure function of the position."""
 
@@ -89,25 +103,24 @@ class Stream:
         return lay_out(self.tokens[start : start + tokens].astype(np.int32), lengths, self.context, self.masked)
 
 
-def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[float]:
-    """Seconds of a step, for each block, through the product's own loop."""
+def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
+    """Steps through the product's own loop."""
     from calame.model.attention import take_newer_flash
     from calame.model.decoder import Decoder
     from calame.model.device import choose_device
-    from calame.model.float8 import use_float8
     from calame.run.telemetry import Telemetry
     from calame.training.batch import LossFunction, choose_attention
     from calame.training.loop import Plan, Progress, Trainer
+    from calame.training.memory import checkpoint_activations
+    from calame.training.precision import apply_precision
 
     class Enough(Exception):
         """All steps are timed; nothing is to be saved."""
 
     device = choose_device("auto", keys.precision)
-    model = Decoder(shape.model)
-    model.initialise(0)
-    if device.precision == "fp8":
-        use_float8(model)
-    model.to(device.torch)
+    with device.torch:
+        model = apply_precision(draw(Decoder(shape.model)), device)
+    checkpoint_activations(model, keys.again)
     fast, batch = keys.kernels == "auto", shape.rows * stream.context
     attention = choose_attention(device, stream.masked) if fast else "dense"
     print(f"newer flash attention: {take_newer_flash(device.torch) if fast else None}", file=sys.stderr)
@@ -123,21 +136,28 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
         return {}
 
     never = 10**15
-    plan = Plan(never, batch, Optimizer(), Schedule(), 1.0, 0, batch, 10**9, never, 1)
+    plan = Plan(never, batch, Optimizer(state=keys.state), Schedule(), 1.0, 0, batch, 10**9, never, 1)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             Path(folder), plan, model, device, stream, loss, Telemetry("speed", Path(folder), Path(folder)), {},
             observers=[(batch, observe)],
         )  # fmt: skip
-        try:
+        with contextlib.suppress(Enough):
             trainer.run()
-        except Enough:
-            yield from clock.seconds
     if profiler:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         profiler.stop()
         print_profile(profiler)
+    return clock
+
+
+def draw(model: Any) -> Any:
+    """Weights as at the beginning of a training, drawn where they are."""
+    for parameter in model.parameters():
+        if parameter.dim() >= 2:
+            torch.nn.init.normal_(parameter, 0.0, 0.02)
+    return model
 
 
 def print_profile(profiler: Any) -> None:
@@ -156,6 +176,7 @@ class Clock:
 
     def __init__(self, blocks: int):
         self.blocks, self.steps, self.seconds, self._last = blocks, 0, list[float](), 0.0
+        self.first = 0.0  # when the first step was done, in seconds since this program was begun
 
     @property
     def over(self) -> int:
@@ -164,6 +185,8 @@ class Clock:
 
     def step(self) -> None:
         self.steps += 1
+        if self.steps == 1:
+            self.first = time.perf_counter() - BEGAN
         if self.steps >= WARM and (self.steps - WARM) % BLOCK == 0:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
@@ -173,8 +196,8 @@ class Clock:
             self._last = time_now
 
 
-def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[float]:
-    """Seconds of a step, for each block, of the stock class, as its documentation has one train it."""
+def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
+    """Steps of the stock class, as its documentation has one train it."""
     import torch.nn.functional as F
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -183,7 +206,8 @@ def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
     values = to_config(shape.model, "float32", {"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0})
     kind = "cuda" if torch.cuda.is_available() else "cpu"
     config = AutoConfig.for_model(**values)
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32).to(kind).train()
+    with torch.device(kind):
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="sdpa", dtype=torch.float32).train()
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3, (0.9, 0.95), 1e-8, 0.1, fused=True)
 
     options = dict(SETTINGS[keys.setting])
@@ -209,7 +233,7 @@ def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Iterator[flo
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
         clock.step()
-    yield from clock.seconds
+    return clock
 
 
 def measure(keys: argparse.Namespace) -> dict[str, Any]:
@@ -217,14 +241,12 @@ def measure(keys: argparse.Namespace) -> dict[str, Any]:
     torch.set_float32_matmul_precision("high")
     shape = SHAPES[keys.shape]
     stream = Stream(shape, keys.masked, keys.shards)
-    start = time.perf_counter()
-    seconds = list((ours if keys.who == "ours" else peer)(shape, stream, keys))
-    whole = time.perf_counter() - start
-    typical = statistics.median(seconds)
+    clock = (ours if keys.who == "ours" else peer)(shape, stream, keys)
+    typical = statistics.median(clock.seconds)
     return {
         "tokens_per_s": shape.rows * stream.context / typical,
         "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0,
-        "seconds": round(whole, 1),
+        "first_step_s": round(clock.first, 1),
         "step_ms": round(typical * 1000, 2),
     }
 
@@ -241,47 +263,41 @@ def spawn(**keys: Any) -> dict[str, Any] | None:
             return None
         if keys["profile"]:
             print("".join(line for line in err.read().splitlines(True) if line.startswith("profile: ")), end="")
-    print(f"  {keys['shape']} {keys['who']} {keys.get('setting', '')} {lines[-1]}", flush=True)
+    told = {key: value for key, value in keys.items() if key in USUAL and value != USUAL[key]}
+    print(f"  {keys['shape']} {keys['who']} {keys['setting']} {told or ''} {lines[-1]}", flush=True)
     return json.loads(lines[-1])
 
 
-def fill_caches(name: str, common: dict[str, Any], masked: bool, settings: list[str]) -> None:
+def compare(name: str, keys: argparse.Namespace) -> list[str]:
+    """Rows of the table for one shape."""
+    common = {"shape": name, "shards": keys.shards, "blocks": BLOCKS, "profile": False, "setting": "default", **USUAL}
+    ours_ = {"calame": {"who": "ours"}, **{f"calame, {way}": {"who": "ours", **WAYS[way]} for way in keys.ways}}
+    peers = {f"transformers ({setting})": {"who": "peer", "setting": setting} for setting in keys.settings}
+    fill_caches([{**common, **options, "blocks": 1} for options in {**ours_, **peers}.values()])
+    runs = {who: [found] for who, options in peers.items() if (found := spawn(**{**common, **options}))}
+    best = max(runs, key=lambda who: runs[who][0]["tokens_per_s"], default=None)
+    for pair in range(keys.pairs):
+        for who, options in {**ours_, **({best: peers[best]} if best and pair else {})}.items():
+            profiled = keys.profile and pair == 0 and who != best
+            found = spawn(**{**common, **options, "profile": profiled})
+            runs.setdefault(who, []).extend([found] if found else [])
+    base = statistics.median(run["tokens_per_s"] for run in runs[best]) if best else None
+    return [row(name, who, found, base) for who, found in runs.items() if found]
+
+
+def fill_caches(todo: list[dict[str, Any]]) -> None:
     """Compile everything once, side by side, so that no measured process compiles."""
-    short = {**common, "blocks": 1, "profile": False}
-    todo = [{**short, "who": "peer", "masked": False, "setting": setting} for setting in settings]
-    todo += [{**short, "who": "ours", "masked": each} for each in ([False, True] if masked else [False])]
-    print(f"  {name}: compiling", flush=True)
+    print(f"  {todo[0]['shape']}: compiling", flush=True)
     with ThreadPoolExecutor(2) as pool:  # two of the largest shapes fit one card
         list(pool.map(lambda keys: spawn(**keys), todo))
 
 
-def compare(name: str, pairs: int, masked: bool, settings: list[str], shards: list[str], profile: bool) -> list[str]:
-    """Rows of the table for one shape."""
-    common = {"shape": name, "shards": shards, "kernels": "auto", "precision": "auto", "profile": False}
-    common = {**common, "setting": "default", "blocks": BLOCKS}
-    fill_caches(name, common, masked, settings)
-    tried = {setting: spawn(who="peer", masked=False, **{**common, "setting": setting}) for setting in settings}
-    speeds = {setting: found["tokens_per_s"] for setting, found in tried.items() if found}
-    best = max(speeds, key=lambda setting: speeds[setting]) if speeds else "default"
-    runs: dict[str, list[dict[str, Any]]] = {"calame": [], f"transformers ({best})": [], "calame, masked": []}
-    for pair in range(pairs):
-        found = spawn(who="ours", masked=False, **{**common, "profile": profile and pair == 0})
-        first = tried.get(best) if pair == 0 else None
-        other = first or spawn(who="peer", masked=False, **{**common, "setting": best})
-        runs["calame"] += [found] if found else []
-        runs[f"transformers ({best})"] += [other] if other else []
-    if masked:
-        runs["calame, masked"] = [found for _ in range(pairs) if (found := spawn(who="ours", masked=True, **common))]
-    base = [found["tokens_per_s"] for found in runs[f"transformers ({best})"]]
-    return [row(name, who, found, base) for who, found in runs.items() if found]
-
-
-def row(name: str, who: str, found: list[dict[str, Any]], base: list[float]) -> str:
+def row(name: str, who: str, found: list[dict[str, Any]], base: float | None) -> str:
     rates = [run["tokens_per_s"] for run in found]
-    ratio = f"{statistics.median(rates) / statistics.median(base):.2f}" if base else "-"
-    spread = f"{min(rates) / 1e3:.1f}-{max(rates) / 1e3:.1f}"
-    peak = max(run["peak_gib"] for run in found)
-    return f"| {name} | {who} | {statistics.median(rates) / 1e3:.1f}k | {spread} | {ratio} | {peak:.1f} |"
+    ratio = f"{statistics.median(rates) / base:.2f}" if base else "-"
+    spread = f"{min(rates) / 1e3:.1f}-{max(rates) / 1e3:.1f} of {len(found)}"
+    peak, first = max(run["peak_gib"] for run in found), max(run["first_step_s"] for run in found)
+    return f"| {name} | {who} | {statistics.median(rates) / 1e3:.1f}k | {spread} | {ratio} | {peak:.1f} | {first:.0f} |"
 
 
 def main() -> None:
@@ -289,7 +305,7 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["klovis", "rodin", "gaperon", "1gpu-llm"])
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
-    parser.add_argument("--masked", action="store_true", help="one more row of ours, with the document mask")
+    parser.add_argument("--ways", nargs="*", choices=WAYS, default=["masked"], help="more rows of ours")
     parser.add_argument("--shards", nargs="*", default=[], help="train.bin files of 16-bit tokens")
     parser.add_argument("--profile", action="store_true", help="kernels of a step of ours, by time")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -298,13 +314,12 @@ def main() -> None:
         print(json.dumps(measure(argparse.Namespace(**json.loads(keys.one)))))
         return
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    how = (keys.pairs, keys.masked, keys.settings, keys.shards, keys.profile)
-    rows = [line for name in keys.shapes for line in compare(name, *how)]
+    rows = [line for name in keys.shapes for line in compare(name, keys)]
     print(f"\n{card}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}\n")
     for name in keys.shapes:
         shape = SHAPES[name]
         print(f"- {name}: {count_parameters(shape.model):,} parameters, {shape.rows} rows; {asdict(shape.model)}")
-    print("\n| shape | who | tokens/s | spread (k) | ratio | peak GiB |\n|---|---|---|---|---|---|")
+    print("\n| shape | who | tokens/s | spread (k) | ratio | peak GiB | first step (s) |\n" + "|---" * 7 + "|")
     print("\n".join(rows))
 
 
