@@ -343,6 +343,11 @@ def test_auto_takes_ddp_where_the_state_fits(
     assert found == mode and reason in why
 
 
+def test_auto_goes_by_the_memory_that_may_be_used() -> None:
+    device = Device(torch.device("cuda"), "bf16", "for a test")
+    assert choose_mode("auto", Team(0, 4, 4), device, 1_238_415_360, most=24_000_000_000)[0] == "fsdp"
+
+
 def test_more_processes_than_gpus_are_refused(monkeypatch: MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     device = Device(torch.device("cuda"), "bf16", "for a test")

@@ -193,13 +193,15 @@ def check_devices(team: Team, device: Device) -> None:
         )
 
 
-def choose_mode(wanted: str, team: Team, device: Device, parameters: int) -> tuple[Mode, str]:
-    """How the model's state lies, and why. ddp where it fits into half of the card: no gathering is cheaper."""
+def choose_mode(wanted: str, team: Team, device: Device, parameters: int, most: int | None = None) -> tuple[Mode, str]:
+    """How the model's state lies, and why. ddp where it fits into half of the card, or of the `most` bytes that may be
+    used of it: no gathering is cheaper."""
     if wanted != "auto":
         return wanted, "as asked"  # type: ignore[return-value]
     if device.torch.type != "cuda":
         return "ddp", "no card's memory to save"
-    memory, state = torch.cuda.get_device_properties(device.torch).total_memory, parameters * STATE_BYTES
+    memory = most or torch.cuda.get_device_properties(device.torch).total_memory
+    state = parameters * STATE_BYTES
     if state <= STATE_SHARE * memory:
         return "ddp", f"a state of {say_bytes(state)} fits into half of {say_bytes(memory)}"
     mode: Mode = "hybrid" if team.local < team.size else "fsdp"

@@ -90,15 +90,15 @@ def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
         f"device: {device.name} ({device.reason})"
     )
     checkpoint_activations(model, recipe.execution.activation_checkpointing)
-    team = _team(recipe.execution.parallel, device, count_parameters(config))
+    team = _team(recipe.execution, device, count_parameters(config))
     return Bench(recipe, device, tokenizer, apply_precision(model.to(device.torch), device), masked, team)
 
 
-def _team(wanted: str, device: Device, parameters: int) -> Team:
+def _team(keys: Execution, device: Device, parameters: int) -> Team:
     """The processes that train, and how the model's state will lie in them, said aloud where there are several."""
     team = join()
     check_devices(team, device)
-    mode, reason = choose_mode(wanted, team, device, parameters)
+    mode, reason = choose_mode(keys.parallel, team, device, parameters, keys.memory)
     if team.size > 1:
         say(f"  {team.size} processes, {team.local} on this machine; execution.parallel = {mode}: {reason}")
     return replace(team, mode=mode)
