@@ -3,7 +3,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calame.planning.hardware import CARDS, find_card
 from calame.planning.shape import SHAPES, Speed, Value, shape_for
 
 sizes = st.integers(200_000, 10**12)
@@ -39,9 +38,3 @@ def test_more_text_never_means_a_smaller_model(one, other, speed):
 def test_more_time_never_means_fewer_parameters():
     found = [shape_for(10**10, Speed(1e14, "a test"), hours).parameters for hours in (0.1, 1, 10, 100, None)]
     assert found == sorted(found) and found[0] < found[2] < found[-1]
-
-
-def test_cards_are_found_by_their_name_in_any_spelling_and_never_taken_for_another():
-    assert find_card("NVIDIA H100 80GB HBM3") is find_card("h100") is not None
-    assert find_card("NVIDIA GeForce RTX 4090") is None
-    assert all(card.source for card in CARDS)

@@ -128,8 +128,16 @@ def test_an_unknown_card_lists_the_known_ones(here):
 
 
 def test_a_known_card_is_used_without_being_here(here):
-    new("contes", folder(here / "textes"), ["fr"], "h100", None)
+    new("contes", folder(here / "textes"), ["fr"], "4090", None)
     assert load_recipe("contes.yaml")
+
+
+@pytest.mark.parametrize(
+    ("card", "words"),
+    [("h100", "h100 may be H100 SXM or H100 PCIe or H100 NVL"), ("t4", "t4 does not compute in bf16")],
+)
+def test_a_card_without_a_peak_is_refused_with_the_reason(here, card, words):
+    assert words in refused("contes", folder(here / "textes"), ["fr"], card, None)
 
 
 def test_too_little_time_says_how_much_is_needed(here):

@@ -75,6 +75,15 @@ def test_text_stays_text(page, finished):
     assert "".join(found.texts).count(evil) == 5
 
 
+def test_energy_stands_beside_the_time_where_it_was_measured(page):
+    assert "the cards drew" not in page()[1]
+    with Path("runs/toy/metrics.jsonl").open("a") as file:
+        for stage, kwh, more in (("pretrain", 0.25, {}), ("sft/chat", 0.5, {"energy/estimated": True})):
+            file.write(json.dumps({"stage": stage, "attempt": 1, "step": 99, "energy/kwh": kwh, **more}) + "\n")
+    said = page()[0].texts
+    assert "the cards drew" in said and "0.25 kWh" in said and "about 0.75 kWh" in said
+
+
 def test_what_is_missing_is_left_out(toy):
     toy.recipe()
     assert main(["run", "toy.yaml", "--to", "corpus"]) == 0

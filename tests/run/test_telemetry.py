@@ -80,3 +80,16 @@ def test_any_history_reads_as_the_last_attempt_saw_it(tmp_path_factory, attempts
             expected[step] = number
     assert losses(folder) == expected
     assert list(losses(folder)) == sorted(expected)
+
+
+def test_energy_of_a_stage_is_that_of_all_its_attempts(tmp_path):
+    """Each attempt counts from 0; what a later one repeats was drawn twice."""
+    for last in (0.3, 0.5):
+        metrics = Telemetry("pretrain", tmp_path)
+        metrics.record(1, {"energy/kwh": 0.1})
+        metrics.record(2, {"energy/kwh": last})
+        metrics.record(3, {"val/mixed/loss": 2.0})
+    Telemetry("sft/chat", tmp_path).record(1, {"energy/kwh": 0.25, "energy/estimated": True})
+    Telemetry("elsewhere", tmp_path).record(1, {"train/loss": 1.0})
+    assert telemetry.energy(tmp_path) == {"pretrain": (0.8, False), "sft/chat": (0.25, True)}
+    assert telemetry.energy(tmp_path / "nowhere") == {}

@@ -12,7 +12,7 @@ from pathlib import Path
 from calame.corpus.document import Document
 from calame.corpus.files import TEXT_KINDS, kind_of
 from calame.corpus.read import SourceReader
-from calame.planning.hardware import CARDS, find_card
+from calame.planning.hardware import CARDS, find_card, why_no_peak
 from calame.planning.shape import BYTES_PER_TOKEN, Shape, Speed, shape_for
 from calame.recipe.describe import shipped_recipes
 from calame.recipe.errors import Problem, UserError, refuse
@@ -139,13 +139,13 @@ def _speed(gpu: str | None) -> Speed:
     if name is None or name == "cpu":
         return _cpu_speed()
     card = find_card(name)
-    if card is None:
+    if card is None or card.peak is None:
         raise refuse(
             "--gpu",
-            f"{name} is not in the hardware table",
-            f"cpu, {', '.join(card.name for card in CARDS)}",
-            "add the card with its source in calame/planning/hardware.py, or leave --gpu out and write "
-            "the shape into the recipe by hand",
+            why_no_peak(name),
+            f"cpu, {', '.join(card.name for card in CARDS if card.peak)}",
+            "give the card's whole name, add it with its source in calame/planning/hardware.py, or leave --gpu out "
+            "and write the shape into the recipe by hand",
         )
     return Speed(
         card.peak * UTILISATION, f"{card.name}: {UTILISATION:.0%} of {say_count(card.peak)} FLOP/s, {card.source}"

@@ -202,9 +202,25 @@ def _sayings(evaluation: dict[str, Any]) -> str:
 
 def _times(folder: RunFolder, road: Sequence[Stage]) -> str:
     done = {stage.name: folder.store.done(stage) for stage in road}
-    rows = [[name, say_seconds(found["seconds"]), found["finished"]] for name, found in done.items() if found]
+    drawn = telemetry.energy(folder.path)
+    rows = [
+        [name, say_seconds(found["seconds"]), found["finished"], _energy(drawn.get(name))]
+        for name, found in done.items()
+        if found
+    ]
     total = sum(found["seconds"] for found in done.values() if found)
-    return _table(["stage", "took", "finished"], [*rows, ["together", say_seconds(total), ""]])
+    all_drawn = (sum(kwh for kwh, _ in drawn.values()), any(guess for _, guess in drawn.values())) if drawn else None
+    columns = 4 if drawn else 3  # no column for what was not measured
+    rows.append(["together", say_seconds(total), "", _energy(all_drawn)])
+    return _table(["stage", "took", "finished", "the cards drew"][:columns], [row[:columns] for row in rows])
+
+
+def _energy(drawn: tuple[float, bool] | None) -> str:
+    """kWh, and whether they are an estimate; nothing where they were not measured."""
+    if drawn is None:
+        return ""
+    kwh, estimated = drawn
+    return f"{'about ' if estimated else ''}{kwh:.4g} kWh"
 
 
 def _environment(path: Path) -> str:

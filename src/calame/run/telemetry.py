@@ -72,6 +72,17 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return [found[stage][step] for stage in sorted(found) for step in sorted(found[stage])]
 
 
+def energy(folder: Path) -> dict[str, tuple[float, bool]]:
+    """kWh of each stage that was measured, and whether they are an estimate. All attempts together: what was lost
+    with one was drawn none the less."""
+    last = {(line["stage"], line["attempt"]): line for line in _lines(folder / FILE) if "energy/kwh" in line}
+    found: dict[str, tuple[float, bool]] = {}
+    for (stage, _), line in last.items():
+        kwh, estimated = found.get(stage, (0.0, False))
+        found[stage] = kwh + line["energy/kwh"], estimated or line.get("energy/estimated", False)
+    return found
+
+
 def attempts(path: Path, stage: str) -> int:
     """How often the stage has been started so far."""
     return max((line["attempt"] for line in _lines(path) if line["stage"] == stage), default=0)

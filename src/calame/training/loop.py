@@ -32,6 +32,7 @@ from calame.run.telemetry import Telemetry
 from calame.shards.rows import IGNORE, Rows
 from calame.training.ahead import Ahead, collected_rarely
 from calame.training.batch import Data, LossFunction
+from calame.training.energy import Energy
 from calame.training.guard import Guard, turn_away, went_bad
 from calame.training.keeping import MILESTONE, RETURN, Keeper
 from calame.training.optimizer import build_optimizer
@@ -174,6 +175,7 @@ class Trainer:
                 if self.team.chief:
                     self.keeper.save(*saved, marks)
             meter.restart()
+        meter.energy.conclude()
 
     def _step(self) -> tuple[Tensor, Tensor]:
         """One optimizer step, unless the guard turns it away; returns its mean loss and gradient norm, still on the
@@ -274,6 +276,7 @@ class _Meter:
         self.trainer = trainer
         self.seconds, self.position, self.step = 0.0, trainer.progress.position, trainer.progress.step
         self.waited = trainer.ahead.waited
+        self.energy = Energy(trainer.team, trainer.device)
         self.restart()
 
     def restart(self) -> None:
@@ -302,6 +305,7 @@ class _Meter:
             "train/tokens": progress.position,
             "perf/tok_per_sec": round(rate, 1),
             "perf/data_wait_s": round(waited, 6),
+            **self.energy.telemetry(),
         }
         note = f"loss {value:.3f}"
         if trainer.peak_flops:
