@@ -1,0 +1,162 @@
+"""Attention alone, forward and backward, at the shapes of benchmarks/speed.py: python benchmarks/attention.py
+
+Milliseconds of one layer by backend: over whole rows, which know no documents, and over joined rows cut at documents
+(a mean of 700 tokens), as training has them. Beside each, how far output and gradients are from fp32 with a dense mask
+on a few rows, as a share of their norm. A backend that does not run here is named with its error.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from speed import DOCUMENT, SHAPES
+from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from calame.model.attention import dense_span, document_edges, take_newer_flash
+
+Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
+TIMES = 20
+
+
+def whole_rows(backend: SDPBackend) -> Attention:
+    """(rows, time, heads, head_dim) three times -> (rows, time, heads, head_dim)"""
+
+    def run(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        parts = [x.transpose(1, 2) for x in (query, key, value)]
+        with sdpa_kernel(backend):
+            return F.scaled_dot_product_attention(*parts, is_causal=True, enable_gqa=True).transpose(1, 2)
+
+    return run
+
+
+class Joined(torch.autograd.Function):
+    """Joined rows through torch's own operators: those of flash attention, or cuDNN's with ragged edges."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, query: Tensor, key: Tensor, value: Tensor, edges: Tensor, longest: int, cudnn: bool
+    ) -> Tensor:
+        where, aten = (edges, edges, longest, longest), torch.ops.aten
+        if cudnn:
+            found = aten._cudnn_attention_forward(query, key, value, None, *where, True, 0.0, True, False)
+            out, sums, random = found[0], found[1], (found[6], found[7])
+        else:
+            out, sums, *random = aten._flash_attention_forward(query, key, value, *where, 0.0, True, False)[:4]
+        ctx.save_for_backward(query, key, value, out, sums, edges, *random)
+        ctx.longest, ctx.cudnn = longest, cudnn
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        query, key, value, out, sums, edges, one, two = ctx.saved_tensors
+        given = (gradients[0].contiguous(), query, key, value, out, sums)
+        where, aten = (edges, edges, ctx.longest, ctx.longest), torch.ops.aten
+        if ctx.cudnn:
+            found = aten._cudnn_attention_backward(*given, one, two, None, *where, 0.0, True)
+        else:
+            found = aten._flash_attention_backward(*given, *where, 0.0, True, one, two)
+        return *found, None, None, None
+
+
+def joined_rows(edges: Tensor, longest: int, cudnn: bool, repeated: bool) -> Attention:
+    def run(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        flat = [x.flatten(0, 1) for x in (query, key, value)]
+        if repeated:
+            flat[1:] = [x.repeat_interleave(query.shape[2] // key.shape[2], dim=1) for x in flat[1:]]
+        return Joined.apply(*flat, edges, longest, cudnn).view_as(query)  # type: ignore[union-attr]
+
+    return run
+
+
+def dense(mask: Tensor | None) -> Attention:
+    def run(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        parts = [x.transpose(1, 2) for x in (query, key, value)]
+        out = F.scaled_dot_product_attention(*parts, attn_mask=mask, is_causal=mask is None, enable_gqa=True)
+        return out.transpose(1, 2)
+
+    return run
+
+
+def gradients(attention: Attention, parts: list[Tensor], towards: Tensor) -> list[Tensor]:
+    parts = [part.detach().requires_grad_() for part in parts]
+    out = attention(*parts)
+    return [out.detach(), *torch.autograd.grad(out, parts, towards.to(out.dtype))]
+
+
+def milliseconds(attention: Attention, parts: list[Tensor], towards: Tensor) -> float:
+    spent = []
+    for _ in range(TIMES + 3):
+        begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        begin.record()
+        gradients(attention, parts, towards)
+        end.record()
+        torch.cuda.synchronize()
+        spent.append(begin.elapsed_time(end))
+    return median(spent[3:])
+
+
+def measure(name: str, newer: bool) -> None:
+    shape = SHAPES[name]
+    model, context = shape.model, shape.model.max_position_embeddings
+    torch.manual_seed(0)
+    heads, groups = model.num_attention_heads, model.num_key_value_heads
+    draw = [torch.randn(shape.rows, context, n, model.head_dim, device="cuda") for n in (heads, groups, groups, heads)]
+    *parts, towards = (x.bfloat16() for x in draw)
+    lengths = np.random.default_rng(0).geometric(1 / DOCUMENT, 4 * shape.rows * context // DOCUMENT)
+    begins = np.isin(np.arange(shape.rows * context), np.cumsum(lengths)).reshape(shape.rows, context)
+    begins[:, 0] = True
+    positions, documents = np.where(begins, 0, 1), torch.from_numpy(begins.cumsum(1)).cuda()
+    edges = torch.from_numpy(document_edges(positions, positions.size // 64)).cuda()
+
+    few = slice(0, 2)
+    few_edges = torch.from_numpy(document_edges(positions[few], positions[few].size // 64)).cuda()
+    for way, make in ways(context, heads != groups, newer).items():
+        rows = way.startswith("rows")
+        try:
+            exact = dense(None if rows else dense_span(documents[few]).mask)
+            wanted = gradients(exact, [x[few].float() for x in draw[:3]], draw[3][few])
+            found = gradients(make(few_edges), [x[few] for x in parts], towards[few])
+            far = max(float((a.float() - b).norm() / b.norm()) for a, b in zip(found, wanted, strict=True))
+            said = f"{milliseconds(make(edges), parts, towards):.3f} | {far:.1e}"
+        except Exception as error:  # whatever a backend raises where it does not run
+            said = f"{type(error).__name__}: {str(error).splitlines()[0][:150]} | "
+        print(f"| {name} | {way} | {said} |", flush=True)
+
+
+def ways(context: int, grouped: bool, newer: bool) -> dict[str, Callable[[Tensor], Attention]]:
+    """Backends, each made from the edges of documents."""
+    found: dict[str, Callable[[Tensor], Attention]] = {
+        "rows, flash": lambda edges: whole_rows(SDPBackend.FLASH_ATTENTION),
+        "rows, cuDNN": lambda edges: whole_rows(SDPBackend.CUDNN_ATTENTION),
+        "documents, flash": lambda edges: joined_rows(edges, context, False, False),
+        "documents, cuDNN": lambda edges: joined_rows(edges, context, True, False),
+    }
+    if grouped:
+        found["documents, flash, keys repeated"] = lambda edges: joined_rows(edges, context, False, True)
+        found["documents, cuDNN, keys repeated"] = lambda edges: joined_rows(edges, context, True, True)
+    return {f"{way}, newer": make for way, make in found.items() if "flash" in way} if newer else found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["klovis", "rodin", "gaperon", "1gpu-llm"])
+    keys = parser.parse_args()
+    print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
+    print("| shape | backend | ms | off |\n|---|---|---|---|")
+    for name in keys.shapes:
+        measure(name, False)
+    newer = take_newer_flash(torch.device("cuda"))
+    print(f"newer flash attention: {newer}")
+    for name in keys.shapes if newer else ():
+        measure(name, True)
+
+
+if __name__ == "__main__":
+    main()
