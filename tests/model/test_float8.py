@@ -5,13 +5,13 @@ from __future__ import annotations
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest import mark
+from pytest import mark, param
 from torch import nn
 
 from builders import config_of
 from calame.model import float8
 from calame.model.decoder import Decoder
-from calame.model.float8 import GRADIENT, INPUT, Linear8, product, quantise, use_float8
+from calame.model.float8 import GRADIENT, INPUT, Linear8, linear8, product, quantise, use_float8
 
 
 @given(st.floats(1e-20, 1e20), st.sampled_from((INPUT, GRADIENT)))
@@ -72,12 +72,27 @@ def test_gradients_are_exactly_the_transposed_products() -> None:
     slope = torch.randint(-3, 4, (32, 48), generator=draw).float()
     slope[0, 0] = 3.5
     a, b = x.clone().requires_grad_(), weight.clone().requires_grad_()
-    out = float8._Linear8.apply(a, b)
+    out = float8._Linear8.apply(a, b, True)
     assert torch.equal(out.float(), (x @ weight.t()).bfloat16().float())  # type: ignore[union-attr]
     out.backward(slope.bfloat16())  # type: ignore[union-attr]
     assert a.grad is not None and b.grad is not None
     assert torch.equal(a.grad, (slope @ weight).bfloat16().float())
     assert torch.equal(b.grad, (slope.t() @ x).bfloat16().float())
+
+
+ON_CARD = param("cuda", marks=[mark.gpu, mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")])
+
+
+@mark.parametrize("device", ("cpu", ON_CARD))
+def test_a_byte_of_each_entry_is_kept_for_the_backward_pass(device: str) -> None:
+    x, weight = (torch.randn(shape, device=device).requires_grad_() for shape in ((64, 32), (48, 32)))
+    kept: list[torch.Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda y: kept.append(y) or y, lambda y: y):
+        out = linear8(x, weight)
+    scales = 2 * 4
+    assert sum(y.untyped_storage().nbytes() for y in kept) == x.numel() + weight.numel() + scales
+    with torch.no_grad():
+        assert torch.equal(linear8(x, weight), out)
 
 
 def test_only_what_divides_is_in_eight_bits() -> None:

@@ -95,9 +95,13 @@ def choose_device(wanted: str, precision: str = "auto") -> Device:
     return Device(torch.device(kind), precision, f"{reason}; {types[0]} compute, {types[1]} weights")
 
 
+def runs_triton(device: torch.device) -> bool:
+    return device.type == "cuda" and HAS_TRITON
+
+
 def kernels_on(device: torch.device) -> Any | None:
     """The module `model.kernels` where the device runs Triton, else None: the plain lines are taken."""
-    if device.type != "cuda" or not HAS_TRITON:
+    if not runs_triton(device):
         return None
     from calame.model import kernels  # a compiler follows this, not a cache
 

@@ -2,7 +2,8 @@
 
 Inputs and weights are e4m3, gradients e5m2, each divided by the greatest of its tensor; sums are in fp32, results bf16.
 Weights stay as they are kept: what is rounded is rounded anew in each pass. The card multiplies by `torch._scaled_mm`;
-elsewhere the same rounded numbers are multiplied in fp32, which is the plain twin.
+elsewhere the same rounded numbers are multiplied in fp32, which is the plain twin. It wants both factors laid out along
+the side that is summed over: each tensor is needed once as it is and once transposed (`kernels8` writes both at once).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from calame.model.decoder import Attention, Decoder, FeedForward
+from calame.model.device import runs_triton
 
 INPUT, GRADIENT = torch.float8_e4m3fn, torch.float8_e5m2
 MULTIPLE = 16  # what every side of a product must divide by
@@ -24,6 +26,16 @@ def quantise(x: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
     most = torch.finfo(dtype).max
     scale = x.abs().amax().float().clamp_min(torch.finfo(torch.float32).tiny * most) / most
     return (x.float() / scale).clamp(-most, most).to(dtype), scale
+
+
+def both_ways(x: Tensor, dtype: torch.dtype, across: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """x: (rows, columns) in 8 bits, the same transposed (nothing unless `across`), and the scalar of `quantise`."""
+    if runs_triton(x.device):
+        from calame.model import kernels8  # a compiler follows this, not a cache
+
+        return kernels8.both_ways(x, dtype, across)
+    straight, scale = quantise(x, dtype)
+    return straight, straight.t().contiguous() if across else straight.new_empty(0), scale
 
 
 def product(a: Tensor, b: Tensor, scale_a: Tensor, scale_b: Tensor, fast: bool) -> Tensor:
@@ -37,22 +49,24 @@ def product(a: Tensor, b: Tensor, scale_a: Tensor, scale_b: Tensor, fast: bool) 
 
 
 class _Linear8(torch.autograd.Function):
-    """x: (rows, inputs), weight: (outputs, inputs) -> (rows, outputs) bf16."""
+    """x: (rows, inputs), weight: (outputs, inputs) -> (rows, outputs) bf16. backward: whether there will be one, for
+    which both are kept in 8 bits, transposed alone."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor) -> Tensor:
-        (x8, scale_x), (weight8, scale_weight) = quantise(x, INPUT), quantise(weight, INPUT)
-        ctx.save_for_backward(x8, scale_x, weight8, scale_weight)
+    def forward(ctx: Any, x: Tensor, weight: Tensor, backward: bool) -> Tensor:
+        x8, x8_across, scale_x = both_ways(x, INPUT, backward)
+        weight8, weight8_across, scale_weight = both_ways(weight, INPUT, backward)
+        ctx.save_for_backward(x8_across, scale_x, weight8_across, scale_weight)
         ctx.types = x.dtype, weight.dtype
         return product(x8, weight8, scale_x, scale_weight, fast=True)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor]:
-        x8, scale_x, weight8, scale_weight = ctx.saved_tensors
-        gradient8, scale = quantise(gradients[0], GRADIENT)
-        to_x = product(gradient8, weight8.t().contiguous(), scale, scale_weight, fast=False)
-        to_weight = product(gradient8.t().contiguous(), x8.t().contiguous(), scale, scale_x, fast=False)
-        return to_x.to(ctx.types[0]), to_weight.to(ctx.types[1])
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:
+        x8_across, scale_x, weight8_across, scale_weight = ctx.saved_tensors
+        gradient8, gradient8_across, scale = both_ways(gradients[0], GRADIENT, True)
+        to_x = product(gradient8, weight8_across, scale, scale_weight, fast=False)
+        to_weight = product(gradient8_across, x8_across, scale, scale_x, fast=False)
+        return to_x.to(ctx.types[0]), to_weight.to(ctx.types[1]), None
 
 
 def linear8(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -60,7 +74,7 @@ def linear8(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     rows = x.reshape(-1, x.shape[-1])
     if any(side % MULTIPLE for side in (*rows.shape, weight.shape[0])):
         return F.linear(x, weight, bias)
-    out = _Linear8.apply(rows, weight).view(*x.shape[:-1], -1)  # type: ignore[union-attr]
+    out = _Linear8.apply(rows, weight, torch.is_grad_enabled()).view(*x.shape[:-1], -1)  # type: ignore[union-attr]
     return out if bias is None else out + bias.to(out.dtype)
 
 
