@@ -73,10 +73,11 @@ WAYS: dict[str, dict[str, Any]] = {  # to train ours, beside the usual one
     "selective": {"again": "selective"},
     "full": {"again": "full"},
     "fp8": {"precision": "fp8"},
+    "graphs": {"graphs": True},
     "rounded, int8, full": {"precision": "bf16-rounded", "state": "int8", "again": "full"},
     "plain": {"kernels": "plain"},
 }
-USUAL = {"masked": False, "again": "none", "precision": "auto", "state": None, "kernels": "auto"}
+USUAL = {"masked": False, "again": "none", "precision": "auto", "state": None, "kernels": "auto", "graphs": False}
 
 
 class Stream:
@@ -140,7 +141,7 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             Path(folder), plan, model, device, stream, loss, Telemetry("speed", Path(folder), Path(folder)), {},
-            observers=[(batch, observe)],
+            observers=[(batch, observe)], graphed=keys.graphs,
         )  # fmt: skip
         with contextlib.suppress(Enough):
             trainer.run()

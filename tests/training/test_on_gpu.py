@@ -123,6 +123,21 @@ def test_on_the_fast_way_it_differs_no_more_than_two_whole_runs(tmp_path: Path) 
     assert (one - parts).abs().max() <= max(2 * float((one - two).abs().max()), 2e-3)
 
 
+def test_replayed_graphs_learn_what_launches_learn(tmp_path: Path) -> None:
+    """Two parts a batch: one graph writes the gradient, the other adds to it."""
+
+    def fast(folder: Path, graphed: bool) -> Trainer:
+        made = trainer(folder, "cuda", "bf16", graphed=graphed)
+        made.loss = LossFunction(made.model, made.device, True, "varlen", True, True)
+        return made
+
+    for name, graphed in (("launched", False), ("replayed", True)):
+        fast(tmp_path / name, graphed).run()
+    apart = (losses(tmp_path / "launched") - losses(tmp_path / "replayed")).abs().max()
+    print(f"losses differ by at most {apart:.2e} nats in {STEPS} steps")
+    assert apart < 2e-3
+
+
 @mark.parametrize(("precision", "most"), (("fp32", 2e-4), ("bf16", 2e-2)))
 @mark.parametrize("optimizer", ("adamw", "muon"))
 def test_the_card_learns_what_the_cpu_learns(precision: str, most: float, optimizer: str, tmp_path: Path) -> None:

@@ -74,6 +74,14 @@ def test_a_bench_starts_from_the_recipes_seed() -> None:
     assert not torch.equal(states[0], states[2])
 
 
+def test_graphs_where_there_are_none_are_refused_with_all_reasons() -> None:
+    recipe = recipe_of(execution__device="cpu", execution__graphs=True, execution__compile="off")
+    bench = prepare(recipe, tokenizer_of(), True)
+    with raises(UserError) as caught:
+        _ = bench.graphed
+    assert "the device is cpu; nothing is compiled" in str(caught.value)
+
+
 def test_a_checkpoint_knows_its_tokenizer_model_and_recipe() -> None:
     bench = prepare(recipe_of(), tokenizer_of(), True)
     assert bench.identity["tokenizer"] == tokenizer_of().hash

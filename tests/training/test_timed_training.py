@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from calame.recipe.schema import Recipe
 from calame.run import checkpoint, telemetry
 from calame.shards.rows import IGNORE, Rows
 from calame.training import pretrain as pretrain_
-from calame.training.batch import LossFunction
+from calame.training.batch import Inputs, LossFunction
 from calame.training.loop import Progress, Trainer
 from calame.training.pretrain import training_stream
 from calame.training.schedule import rate_share
@@ -53,13 +52,13 @@ def test_steps_are_taken_as_the_recipe_times_them_and_a_resume_is_exact(
     """Widths of rows, tokens of steps; stopped in the second context, the run ends bit for bit as the whole one."""
     wanted = recipe(pretrain__context=CONTEXTS, pretrain__batch=BATCHES)
     widths, measured = [], set()
-    called = LossFunction._run
+    called = LossFunction.inputs
 
-    def note(self: LossFunction, function: Callable[..., torch.Tensor], rows: Rows) -> torch.Tensor:
+    def note(self: LossFunction, rows: Rows) -> Inputs:
         widths.append(rows.tokens.shape[1]) if self.model.training else measured.add(rows.tokens.shape[1])
-        return called(self, function, rows)
+        return called(self, rows)
 
-    monkeypatch.setattr(LossFunction, "_run", note)
+    monkeypatch.setattr(LossFunction, "inputs", note)
     pretrain_on(wanted, shards, tmp_path / "whole" / "pretrain")
     lines = [line for line in telemetry.read(tmp_path / "whole" / "pretrain") if "train/loss" in line]
     assert [line["train/tokens"] for line in lines] == [256, 512, 768, 1024, 1280, 1792, 2304, 2816, 3328, 3840]

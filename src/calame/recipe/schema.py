@@ -308,6 +308,9 @@ class Execution(Section):
     kernels: Literal["auto", "plain"] = Field(
         default="auto", description="plain: the slow twin of every fast path, to compare with; the same function"
     )
+    graphs: bool = Field(
+        default=False, description="CUDA graphs: launches of a pass replayed as one; on one GPU, compiled, not in fp16"
+    )
     deterministic: bool = Field(
         default=False, description="the same bits each time on one machine, on a GPU too; slower"
     )

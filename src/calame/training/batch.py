@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Protocol
 
 import numpy as np
@@ -15,6 +14,8 @@ from calame.model.decoder import Decoder
 from calame.model.device import Device
 from calame.model.loss import token_losses, total_loss
 from calame.shards.rows import Rows
+
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
 
 
 class Data(Protocol):
@@ -54,20 +55,24 @@ class LossFunction:
 
     def __call__(self, rows: Rows) -> Tensor:
         """(rows x context,) fp32 losses in nats, 0 where nothing is asked."""
-        return self._run(self._each, rows)
+        return self._each(*self.inputs(rows))
 
     def total(self, rows: Rows) -> Tensor:
         """What training lowers: the sum of the losses, a scalar in fp32."""
-        return self._run(self._sum, rows)
+        return self.total_of(self.inputs(rows))
 
-    def _run(self, function: Callable[..., Tensor], rows: Rows) -> Tensor:
+    def total_of(self, inputs: Inputs) -> Tensor:
+        return self._sum(*inputs)
+
+    def inputs(self, rows: Rows) -> Inputs:
+        """Rows on the device: tokens, targets, positions; documents or edges, as the attention wants it."""
         tokens, targets, positions = (self._send(a).long() for a in (rows.tokens, rows.targets, rows.positions))
         documents = edges = None
         if self.attention == "varlen":
             edges = self._send(self._edges(rows.positions))
         elif self.masked:
             documents = self._send(rows.documents)
-        return function(tokens, targets, positions, documents, edges)
+        return tokens, targets, positions, documents, edges
 
     def _losses(self, tokens: Tensor, targets: Tensor, positions: Tensor, *where: Tensor | None) -> Tensor:
         with self.device.autocast():

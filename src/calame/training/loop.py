@@ -13,6 +13,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from calame.training.guard import Guard, turn_away, went_bad
 from calame.training.keeping import MILESTONE, RETURN, Keeper
 from calame.training.optimizer import build_optimizer
 from calame.training.parallel import Team
+from calame.training.passes import GraphedPasses, Passes
 from calame.training.scaler import LossScaler
 from calame.training.schedule import rate_share
 from calame.training.sharding import spread
@@ -83,6 +85,7 @@ class Trainer:
     a checkpoint of another tokenizer or model is refused.
 
     observers: (every so many tokens, function of the progress giving telemetry values); also called at the end.
+    graphed: passes as CUDA graphs, on one GPU.
     begin: called where there is no checkpoint yet, to begin from something else (`start.begin_from`).
     """
 
@@ -99,6 +102,7 @@ class Trainer:
     observers: Sequence[tuple[int, Observer]] = ()
     begin: Callable[[Trainer], None] | None = None
     team: Team = field(default_factory=Team)
+    graphed: bool = False
     progress: Progress = field(default_factory=Progress)
     origin: Origin = field(default_factory=Origin)
 
@@ -115,6 +119,10 @@ class Trainer:
         schedule = self.plan.schedule
         self.progress.warmup = default_warmup(self.plan.tokens) if schedule.warmup is None else schedule.warmup
         self.progress.horizon = schedule.horizon or self.plan.tokens
+
+    @cached_property
+    def passes(self) -> Passes:
+        return (GraphedPasses if self.graphed else Passes)(self.loss, self.scaler)
 
     @property
     def end(self) -> int:
@@ -188,9 +196,7 @@ class Trainer:
         parts = list(_micro_batches(self.team.share(rows), self.plan.micro_batch // rows.tokens.shape[1]))
         for number, part in enumerate(parts, 1):
             self.spread.begin(last=number == len(parts))
-            loss = self.loss.total(part) / max(targets, 1)
-            self.scaler.scale(loss).backward()
-            total += loss.detach()
+            total += self.passes(part, max(targets, 1))
         self.spread.finish()
         self.scaler.unscale(self.model)
         total = self.team.sum(total)

@@ -96,6 +96,7 @@ def pretrain(
         ],
         partial(begin_from, keys=keys.load) if keys.load else None,
         team=bench.team,
+        graphed=bench.graphed,
     ).run()
 
 

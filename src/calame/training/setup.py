@@ -17,7 +17,7 @@ from calame.model.decoder import Decoder
 from calame.model.device import Device, choose_device
 from calame.model.huggingface import read_folder
 from calame.model.scaled_norm import scale_gains
-from calame.recipe.errors import Problem, UserError
+from calame.recipe.errors import Problem, UserError, refuse
 from calame.recipe.schema import Execution, Optimizer, Recipe
 from calame.recipe.units import say_count
 from calame.run.progress import say
@@ -67,6 +67,28 @@ class Bench:
         if compiled and not as_one:  # gradients and parts of the model travel layer by layer
             compile_layers(self.model)
         return LossFunction(self.model, self.device, self.masked, attention, as_one, fast, smoothing)
+
+    @property
+    def graphed(self) -> bool:
+        """Whether passes are CUDA graphs. Raises `UserError` where they are asked for and cannot be."""
+        execution, device = self.recipe.execution, self.device
+        if not execution.graphs:
+            return False
+        lacking = {
+            f"the device is {device.torch.type}": device.torch.type != "cuda",
+            "nothing is compiled": execution.compile == "off",
+            f"there are {self.team.size} processes": self.team.size > 1,
+            "the scale of fp16 changes from step to step": device.compute == torch.float16,
+        }
+        reasons = [reason for reason, lacks in lacking.items() if lacks]
+        if reasons:
+            raise refuse(
+                "execution.graphs",
+                "; ".join(reasons),
+                "one CUDA device, compiled, in another precision than fp16",
+                "execution.graphs=false",
+            )
+        return True
 
 
 def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:

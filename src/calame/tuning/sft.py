@@ -90,6 +90,7 @@ def tune(
         peak_flops,
         [(max(tokens // 2, keys.batch), validation_observer(loss, slices, at_once, bench.team))],
         team=bench.team,
+        graphed=bench.graphed,
     ).run()
 
 
