@@ -27,8 +27,9 @@ from calame.model.config import ModelConfig
 from calame.model.decoder import Decoder
 from calame.model.device import Device, choose_device
 from calame.model.huggingface import to_config, to_weights
+from calame.recipe.corpus import Source, ValidationText
 from calame.recipe.derive import derive
-from calame.recipe.schema import Optimizer, Recipe, Schedule, Source, ValidationText
+from calame.recipe.schema import Optimizer, Recipe, Schedule
 from calame.run.telemetry import Telemetry
 from calame.shards.read import Shard
 from calame.shards.rows import Rows, lay_out

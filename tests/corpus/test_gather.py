@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from calame.corpus.gather import gather, read_documents, read_keys
 from calame.corpus.ledger import SourceLedger
 from calame.corpus.read import SourceReader
+from calame.recipe.corpus import Source
 from calame.recipe.errors import UserError
-from calame.recipe.schema import Source
 from calame.run.files import read_json
 from support import folder_digest, write_lines
 

@@ -11,8 +11,8 @@ from calame.corpus.gather import gather, read_documents
 from calame.corpus.join import DUPLICATE, TRAIN, VALIDATION, join, read_decisions, read_ledgers
 from calame.corpus.ledger import Tally, table
 from calame.corpus.read import SourceReader
+from calame.recipe.corpus import Source, ValidationText
 from calame.recipe.errors import UserError
-from calame.recipe.schema import Source, ValidationText
 from calame.run.files import read_json
 from support import folder_digest, write_lines
 

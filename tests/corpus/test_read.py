@@ -10,8 +10,8 @@ from calame.corpus import petit_monde
 from calame.corpus.document import Document
 from calame.corpus.hub import hub_rows
 from calame.corpus.read import Reject, SourceReader
+from calame.recipe.corpus import Source
 from calame.recipe.errors import UserError
-from calame.recipe.schema import Source
 from support import write_lines
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +18,19 @@ import numpy as np
 import zstandard
 
 from calame.corpus.document import Document, content_hash
+from calame.corpus.files import SAMPLE
 from calame.corpus.ledger import SourceLedger, Tally
 from calame.corpus.read import Reject, SourceReader
+from calame.corpus.step import Drop, Step, walk
 from calame.recipe.errors import refuse
 from calame.run.files import atomic, write_json, zstd_writer
 from calame.run.progress import Bar, say
 
-KEY = np.dtype([("hash", "V16"), ("group", "u8"), ("bytes", "u4"), ("language", "u1")])
+KEY = np.dtype([("hash", "V16"), ("group", "u8"), ("bytes", "u4"), ("language", "u1"), ("score", "f4")])
 
 
-def gather(reader: SourceReader, folder: Path) -> None:
-    """Write the documents of one source to `folder`. Raises `UserError` if there are none."""
+def gather(reader: SourceReader, folder: Path, steps: Sequence[Step] = ()) -> None:
+    """Write the documents of one source to `folder`, as the steps leave them. Raises `UserError` if there are none."""
     ledger, keys = SourceLedger(), bytearray()
     faults: dict[str, str] = {}
     with (
@@ -43,13 +45,21 @@ def gather(reader: SourceReader, folder: Path) -> None:
                 faults.setdefault(rule, f"{item.place}: {item.reason}")
                 _write_line(rejects, vars(item))
                 continue
-            size = len(item.text.encode())
-            ledger.came.add(size)
-            ledger.keep(f"read/{item.language}", Tally(1, size))
-            ledger.licenses[item.license] = ledger.licenses.get(item.license, 0) + 1
-            _write_line(documents, {"id": item.id, **vars(item)})
-            keys += _key(item, size, reader.languages)
-            bar.advance(size)
+            outcome = walk(item, steps)
+            ledger.came.add(outcome.size)
+            bar.advance(outcome.size)
+            for step, taken in outcome.changes:
+                ledger.change(step, Tally(1, taken))
+            kept, size = outcome.result, outcome.left
+            if isinstance(kept, Drop):
+                ledger.drop(kept.rule, Tally(1, size))
+                reason = f"{kept.rule}: {kept.detail}"
+                _write_line(rejects, vars(Reject(item.metadata["place"], reason, size, outcome.last[:SAMPLE])))
+                continue
+            ledger.keep(f"read/{kept.language}", Tally(1, size))
+            ledger.licenses[kept.license] = ledger.licenses.get(kept.license, 0) + 1
+            _write_line(documents, {"id": kept.id, **vars(kept)})
+            keys += _key(kept, size, reader.languages)
         if not reader.documents:
             raise _nothing(reader, faults)
     for rule, first in faults.items():
@@ -67,7 +77,8 @@ def _write_line(file: Any, values: dict[str, Any]) -> None:
 def _key(document: Document, size: int, languages: list[str]) -> bytes:
     group = int.from_bytes(content_hash(f"{document.source}\t{document.group}")[:8], "little")
     record = np.zeros(1, KEY)
-    record[0] = (document.hash, group, size, languages.index(document.language))
+    score = document.metadata.get("score", np.nan)  # of quality, where one was given
+    record[0] = (document.hash, group, size, languages.index(document.language), score)
     return record.tobytes()
 
 

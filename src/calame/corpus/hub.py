@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from calame.corpus.files import Row
+from calame.recipe.corpus import Source
 from calame.recipe.errors import refuse
-from calame.recipe.schema import Source
 from calame.run.progress import say
 
 

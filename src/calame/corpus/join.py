@@ -1,23 +1,28 @@
 """Stage corpus: all sources together. Exact duplicates go, validation is reserved, the ledger is closed.
 
 SOURCE.npy      one byte a document: TRAIN, VALIDATION or DUPLICATE
+SOURCE.edits.jsonl.zst  where kept documents lose a part: {"row", "text"} a line, the text that is left; absent if none
 ledger.json     per source; validation.json: the slices, their documents, bytes and hash
 """
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import zstandard
 
 from calame.corpus.gather import read_keys
 from calame.corpus.ledger import SourceLedger, Tally
+from calame.recipe.corpus import ValidationText
 from calame.recipe.errors import Problem, UserError
-from calame.recipe.schema import ValidationText
 from calame.run.files import atomic, digest, read_json, write_json
 
 TRAIN, VALIDATION, DUPLICATE = 0, 1, 2
+DROPPED = {DUPLICATE: "exact duplicate"}  # decisions by which a document goes, with their names in the ledger
 
 
 def join(sources: Mapping[str, Path], validation: ValidationText, folder: Path) -> None:
@@ -123,15 +128,15 @@ def _close(gathered: dict, keys: np.ndarray, decisions: np.ndarray) -> SourceLed
     ledger = SourceLedger.from_json(gathered)
     ledger.kept = {}
     for code, language in enumerate(gathered["languages"]):
-        for decision, place in ((TRAIN, "train"), (VALIDATION, "validation"), (DUPLICATE, None)):
+        for decision in (TRAIN, VALIDATION, *DROPPED):
             chosen = keys[(keys["language"] == code) & (decisions == decision)]
             tally = Tally(len(chosen), int(chosen["bytes"].sum(dtype=np.uint64)))
             if not tally.documents:
                 continue
-            if place:
-                ledger.keep(f"{place}/{language}", tally)
+            if decision in DROPPED:
+                ledger.drop(DROPPED[decision], tally)
             else:
-                ledger.drop("exact duplicate", tally)
+                ledger.keep(f"{'train' if decision == TRAIN else 'validation'}/{language}", tally)
     return ledger
 
 
@@ -156,6 +161,16 @@ def _describe(
 
 def read_decisions(folder: Path, source: str) -> np.ndarray:
     return np.load(folder / f"{source}.npy")
+
+
+def read_edits(folder: Path, source: str) -> dict[int, str]:
+    """By row, the text that is left of documents that lost a part of theirs when sources were joined."""
+    path = folder / f"{source}.edits.jsonl.zst"
+    if not path.is_file():
+        return {}
+    with path.open("rb") as raw:
+        lines = io.TextIOWrapper(zstandard.ZstdDecompressor().stream_reader(raw), encoding="utf-8", newline="\n")
+        return {edit["row"]: edit["text"] for edit in map(json.loads, lines)}
 
 
 def read_ledgers(folder: Path) -> dict[str, SourceLedger]:

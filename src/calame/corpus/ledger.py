@@ -1,4 +1,5 @@
-"""The ledger: documents and bytes in = kept + dropped by a named rule, per source, to the byte."""
+"""The ledger: per source, documents in = kept + dropped by a named rule, and bytes in = kept + dropped + what named
+steps took away from documents that stayed (below zero where they added), to the byte."""
 
 from __future__ import annotations
 
@@ -29,6 +30,7 @@ class SourceLedger:
     came: Tally = field(default_factory=Tally)
     kept: dict[str, Tally] = field(default_factory=dict)  # by "train/fr", "validation/it": split and language
     dropped: dict[str, Tally] = field(default_factory=dict)  # by the name of the rule
+    changed: dict[str, Tally] = field(default_factory=dict)  # by step: documents touched, bytes taken away
     licenses: dict[str, int] = field(default_factory=dict)  # documents by licence
 
     def keep(self, place: str, tally: Tally) -> None:
@@ -37,15 +39,20 @@ class SourceLedger:
     def drop(self, rule: str, tally: Tally) -> None:
         self.dropped[rule] = self.dropped.get(rule, Tally()) + tally
 
+    def change(self, step: str, tally: Tally) -> None:
+        self.changed[step] = self.changed.get(step, Tally()) + tally
+
     def balances(self) -> bool:
-        """Whether what came in is exactly what was kept and dropped."""
-        return sum([*self.kept.values(), *self.dropped.values()], Tally()) == self.came
+        """Whether what came in is exactly what was kept, dropped and taken away."""
+        taken = Tally(0, sum(tally.bytes for tally in self.changed.values()))
+        return sum([*self.kept.values(), *self.dropped.values()], taken) == self.came
 
     def to_json(self) -> dict[str, Any]:
         return {
             "came": vars(self.came),
             "kept": {name: vars(tally) for name, tally in sorted(self.kept.items())},
             "dropped": {name: vars(tally) for name, tally in sorted(self.dropped.items())},
+            "changed": {name: vars(tally) for name, tally in sorted(self.changed.items())},
             "licenses": dict(sorted(self.licenses.items())),
         }
 
@@ -55,6 +62,7 @@ class SourceLedger:
             Tally(**data["came"]),
             {name: Tally(**tally) for name, tally in data["kept"].items()},
             {name: Tally(**tally) for name, tally in data["dropped"].items()},
+            {name: Tally(**tally) for name, tally in data["changed"].items()},
             dict(data["licenses"]),
         )
 

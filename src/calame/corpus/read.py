@@ -10,8 +10,8 @@ from typing import Any
 from calame.corpus import petit_monde
 from calame.corpus.document import Document
 from calame.corpus.files import SAMPLE, Row, check_encoding, find_files, name_in, read_rows, unix_lines
+from calame.recipe.corpus import Source
 from calame.recipe.errors import UserError, refuse
-from calame.recipe.schema import Source
 
 LANGUAGE_COLUMNS = ("language", "lang")
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 
 from calame.recipe.check_timed import Known, Where, contexts, schedules
+from calame.recipe.corpus import Source
 from calame.recipe.errors import Problem
 from calame.recipe.precision import precision_check
-from calame.recipe.schema import Conversations, Model, Recipe, Source
+from calame.recipe.schema import Conversations, Model, Recipe
 from calame.recipe.timeline import last_of, values_of
 from calame.recipe.units import say_count
 

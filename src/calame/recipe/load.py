@@ -13,7 +13,8 @@ from calame.recipe.check import Where, cross_check, shape_check
 from calame.recipe.derive import Derived, derive
 from calame.recipe.describe import all_keys, known_keys
 from calame.recipe.errors import Problem, UserError
-from calame.recipe.schema import PATTERNS, Recipe
+from calame.recipe.schema import Recipe
+from calame.recipe.section import PATTERNS
 from calame.recipe.tree import KeyPath, apply_override, find_recipe, read_tree, settle_locations
 
 STAND_INS: dict[str, Any] = {  # for required keys at fault, so that everything else can still be checked

@@ -8,73 +8,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
+from calame.recipe.corpus import Corpus
 from calame.recipe.modes import Mode
+from calame.recipe.section import LEAST_VOCABULARY, SELECT, Language, Name, Positive, PositiveTokens, Section
 from calame.recipe.timeline import Timeline
 from calame.recipe.units import Bytes, Duration, Share, TimedCount, TimedTokens, Tokens, Vocabulary
-
-NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|best:.+)$"
-PATTERNS = {  # in words, for messages
-    NAME: "small letters, digits, '.', '_' and '-', a letter or digit first",
-    LANGUAGE: "two or three small letters, e.g. fr",
-    SELECT: "last, or best:METRIC, e.g. best:val/mixed/loss",
-}
-Name = Annotated[str, StringConstraints(pattern=NAME)]
-Language = Annotated[str, StringConstraints(pattern=LANGUAGE)]
-LEAST_VOCABULARY = 264  # entries; 256 bytes, 6 special tokens, and something to learn
-Positive = Annotated[int, Field(gt=0)]
-PositiveTokens = Annotated[Tokens, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A part of the recipe: unknown keys are errors, values do not change once read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-class Source(Section):
-    """Where documents come from."""
-
-    location: str = Field(
-        alias="from",
-        description="a file, a folder, a pattern (*.jsonl.zst), hub:ID or builtin:petit-monde; "
-        "relative to the recipe, ${VARIABLES} are filled in",
-    )
-    language: Language | None = Field(
-        default=None, description="language of every document; else the column language or lang"
-    )
-    text: str = Field(default="text", description="column that holds the text")
-    group: str | None = Field(
-        default=None, description="column of what must not be split between training and validation"
-    )
-    license: str | None = Field(default=None, description="licence of the text; else the column license")
-    encoding: str = Field(default="utf-8", description="encoding of .txt, .md and .csv files")
-    document: Literal["file", "passage"] = Field(
-        default="file",
-        description="a .txt or .md file is one document, or is cut at blank lines into passages of about 8 kB",
-    )
-    exclude: list[str] = Field(default=[], description="file name patterns to leave out")
-    limit: Positive | None = Field(default=None, description="at most so many documents, from the beginning")
-    subset: str | None = Field(default=None, description="hub: configuration name")
-    split: str = Field(default="train", description="hub: split")
-    revision: str | None = Field(default=None, description="hub: commit")
-    size: Bytes | None = Field(default=None, description="builtin: bytes of text to write")
-    seed: int | None = Field(default=None, description="builtin: seed of the world (default: the recipe's seed)")
-
-
-class ValidationText(Section):
-    """What is kept from training, per (language x source), by group."""
-
-    share: Annotated[Share, Field(gt=0, lt=0.5)] = Field(default=0.01, description="share of the bytes of each slice")
-    most: Annotated[Bytes, Field(gt=0)] = Field(
-        default=2_000_000, description="no more groups once a slice has so many bytes"
-    )
-
-
-class Corpus(Section):
-    sources: dict[Name, Source] = Field(min_length=1)
-    validation: ValidationText = ValidationText()
 
 
 class Tokenizer(Section):

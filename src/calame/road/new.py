@@ -14,9 +14,9 @@ from calame.corpus.files import TEXT_KINDS, kind_of
 from calame.corpus.read import SourceReader
 from calame.planning.hardware import CARDS, find_card, why_no_peak
 from calame.planning.shape import BYTES_PER_TOKEN, Shape, Speed, shape_for
+from calame.recipe.corpus import Source
 from calame.recipe.describe import shipped_recipes
 from calame.recipe.errors import Problem, UserError, refuse
-from calame.recipe.schema import Source
 from calame.recipe.units import say_bytes, say_count, say_seconds
 from calame.run.files import atomic
 from calame.run.progress import program, say

@@ -10,7 +10,8 @@ from typing import Any
 from calame.corpus.files import name_in
 from calame.corpus.read import SourceReader
 from calame.recipe.errors import Problem, UserError
-from calame.recipe.schema import Recipe, Section
+from calame.recipe.schema import Recipe
+from calame.recipe.section import Section
 from calame.road.inputs import Inputs, find_inputs
 from calame.run.files import Hashes
 from calame.run.folder import RunFolder
@@ -284,8 +285,8 @@ def _version(stage: str) -> int:
 
 VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
-    "gather": 1,
-    "join": 1,
+    "gather": 2,
+    "join": 2,
     "tokenizer": 1,
     "shards": 1,
     "pretrain": 1,

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from calame.recipe.errors import refuse
 from calame.recipe.load import load_recipe
-from calame.recipe.schema import LEAST_VOCABULARY, Recipe
+from calame.recipe.schema import Recipe
+from calame.recipe.section import LEAST_VOCABULARY
 from calame.recipe.units import parse_vocabulary
 from calame.road.stages import build_road
 from calame.road.walk import Choice, walk

@@ -8,15 +8,16 @@ header.json                 format, tokenizer hash, dtype, counts and content ha
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
 import numpy as np
 
-from calame.corpus.document import Document
-from calame.corpus.gather import read_documents, read_keys
+from calame.corpus.gather import read_keys
 from calame.corpus.join import TRAIN, VALIDATION, read_decisions
+from calame.corpus.kept import Kept, read_kept
 from calame.run.files import atomic, file_digest, read_json, write_json
 from calame.run.progress import Bar
 from calame.shards.read import FORMAT, INDEX
@@ -29,6 +30,7 @@ AT_ONCE = 4_000_000  # characters that are encoded together
 def write_shards(name: str, source: Path, joined: Path, tokenizer: Tokenizer, folder: Path) -> None:
     """Encode the kept documents of one source into `folder`."""
     decisions, keys = read_decisions(joined, name), read_keys(source)
+    languages = read_json(source / "ledger.json")["languages"]
     dtype = np.dtype("u2" if tokenizer.size <= 1 << 16 else "u4")
     total = int(keys["bytes"][np.isin(decisions, list(SPLITS))].sum(dtype=np.uint64))
     with ExitStack() as stack:
@@ -37,16 +39,15 @@ def write_shards(name: str, source: Path, joined: Path, tokenizer: Tokenizer, fo
             for decision, split in SPLITS.items()
         }
         bar = stack.enter_context(Bar(f"shards {name}", total, "bytes"))
-        batch: list[tuple[int, Document]] = []
+        batch: list[Kept] = []
         characters = 0
-        for row, document in enumerate(read_documents(source)):
-            if decisions[row] in writers:
-                batch.append((row, document))
-                characters += len(document.text)
+        for kept in read_kept(source, joined, name):
+            batch.append(kept)
+            characters += len(kept.document.text)
             if characters > AT_ONCE:
-                bar.advance(_encode(batch, writers, decisions, keys))
+                bar.advance(_encode(batch, writers, languages))
                 batch, characters = [], 0
-        bar.advance(_encode(batch, writers, decisions, keys))
+        bar.advance(_encode(batch, writers, languages))
     for decision, split in SPLITS.items():
         with atomic(folder / f"{split}.npy") as file:
             np.save(file, np.array(writers[decision].index, INDEX))
@@ -57,7 +58,7 @@ def write_shards(name: str, source: Path, joined: Path, tokenizer: Tokenizer, fo
             "source": name,
             "tokenizer": tokenizer.hash,
             "dtype": dtype.name,
-            "languages": read_json(source / "ledger.json")["languages"],
+            "languages": languages,
             "splits": {
                 split: {
                     "documents": len(writers[decision].index),
@@ -78,19 +79,18 @@ class _SplitWriter:
         self.index: list[tuple] = []
         self.tokens = 0
 
-    def add(self, row: int, ids: list[int], key: np.void) -> None:
+    def add(self, kept: Kept, ids: list[int], languages: list[str]) -> int:
+        """Append a document as these ids; returns its bytes of text."""
+        document, size = kept.document, len(kept.document.text.encode())
         tokens = np.array([*self.tokenizer.beginning, *ids, self.tokenizer.special.eos], self.dtype)
-        self.index.append((self.tokens, key["bytes"], key["language"], row, key["hash"]))
+        self.index.append((self.tokens, size, languages.index(document.language), kept.row, document.hash))
         self.file.write(tokens.tobytes())
         self.tokens += len(tokens)
+        return size
 
 
-def _encode(
-    batch: list[tuple[int, Document]], writers: dict[int, _SplitWriter], decisions: np.ndarray, keys: np.ndarray
-) -> int:
+def _encode(batch: list[Kept], writers: Mapping[int, _SplitWriter], languages: list[str]) -> int:
     """Encode and write a batch; returns its bytes of text."""
     tokenizer = next(iter(writers.values())).tokenizer
-    encoded = tokenizer.encode_many([document.text for _, document in batch])
-    for (row, _), ids in zip(batch, encoded, strict=True):
-        writers[int(decisions[row])].add(row, ids, keys[row])
-    return sum(int(keys[row]["bytes"]) for row, _ in batch)
+    encoded = tokenizer.encode_many([kept.document.text for kept in batch])
+    return sum(writers[kept.split].add(kept, ids, languages) for kept, ids in zip(batch, encoded, strict=True))

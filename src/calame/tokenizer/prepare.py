@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from calame.corpus.gather import read_documents, read_keys
+from calame.corpus.gather import read_keys
 from calame.corpus.join import TRAIN, VALIDATION, read_decisions
+from calame.corpus.kept import read_kept
 from calame.recipe import schema
 from calame.recipe.errors import UserError, refuse
 from calame.recipe.units import say_count
@@ -64,7 +65,7 @@ def sample(sources: Mapping[str, Path], joined: Path, size: int) -> Iterator[str
     for name, folder in sources.items():
         keys, decisions = read_keys(folder), read_decisions(joined, name)
         chosen = (_order(keys) <= limits[keys["language"]]) & (decisions == TRAIN)
-        yield from (d.text for d, wanted in zip(read_documents(folder), chosen, strict=True) if wanted)
+        yield from (kept.document.text for kept in read_kept(folder, joined, name) if chosen[kept.row])
 
 
 def _order(keys: np.ndarray) -> np.ndarray:
@@ -100,10 +101,9 @@ def validation_slices(sources: Mapping[str, Path], joined: Path, size: int = MEA
     slices: dict[str, list[str]] = {}
     taken: dict[str, int] = {}
     for name, folder in sources.items():
-        decisions = read_decisions(joined, name)
-        for document, decision in zip(read_documents(folder), decisions, strict=True):
+        for _, split, document in read_kept(folder, joined, name):
             slice_ = f"{document.language}-{name}"
-            if decision == VALIDATION and taken.get(slice_, 0) < size:
+            if split == VALIDATION and taken.get(slice_, 0) < size:
                 slices.setdefault(slice_, []).append(document.text)
                 taken[slice_] = taken.get(slice_, 0) + len(document.text.encode())
     return slices

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from calame.corpus.document import Document
-from calame.corpus.gather import read_documents
-from calame.corpus.join import TRAIN, read_decisions
+from calame.corpus.join import TRAIN
+from calame.corpus.kept import read_kept
 from calame.model.config import flops_per_token
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
@@ -154,7 +154,6 @@ def _conversations(recipe: Recipe, name: str, before: Mapping[str, Path]) -> Ite
 
 def _training_documents(recipe: Recipe, before: Mapping[str, Path]) -> Iterator[Document]:
     for source in recipe.corpus.sources:
-        decisions = read_decisions(before["corpus"], source)
-        for document, decision in zip(read_documents(before[f"corpus/{source}"]), decisions, strict=True):
-            if decision == TRAIN:
+        for _, split, document in read_kept(before[f"corpus/{source}"], before["corpus"], source):
+            if split == TRAIN:
                 yield document

@@ -1,0 +1,54 @@
+"""The corpus's keys: where text comes from, and what becomes of it before it is tokens."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from calame.recipe.section import Language, Name, Positive, Section
+from calame.recipe.units import Bytes, Share
+
+
+class Source(Section):
+    """Where documents come from."""
+
+    location: str = Field(
+        alias="from",
+        description="a file, a folder, a pattern (*.jsonl.zst), hub:ID or builtin:petit-monde; "
+        "relative to the recipe, ${VARIABLES} are filled in",
+    )
+    language: Language | None = Field(
+        default=None, description="language of every document; else the column language or lang"
+    )
+    text: str = Field(default="text", description="column that holds the text")
+    group: str | None = Field(
+        default=None, description="column of what must not be split between training and validation"
+    )
+    license: str | None = Field(default=None, description="licence of the text; else the column license")
+    encoding: str = Field(default="utf-8", description="encoding of .txt, .md and .csv files")
+    document: Literal["file", "passage"] = Field(
+        default="file",
+        description="a .txt or .md file is one document, or is cut at blank lines into passages of about 8 kB",
+    )
+    exclude: list[str] = Field(default=[], description="file name patterns to leave out")
+    limit: Positive | None = Field(default=None, description="at most so many documents, from the beginning")
+    subset: str | None = Field(default=None, description="hub: configuration name")
+    split: str = Field(default="train", description="hub: split")
+    revision: str | None = Field(default=None, description="hub: commit")
+    size: Bytes | None = Field(default=None, description="builtin: bytes of text to write")
+    seed: int | None = Field(default=None, description="builtin: seed of the world (default: the recipe's seed)")
+
+
+class ValidationText(Section):
+    """What is kept from training, per (language x source), by group."""
+
+    share: Annotated[Share, Field(gt=0, lt=0.5)] = Field(default=0.01, description="share of the bytes of each slice")
+    most: Annotated[Bytes, Field(gt=0)] = Field(
+        default=2_000_000, description="no more groups once a slice has so many bytes"
+    )
+
+
+class Corpus(Section):
+    sources: dict[Name, Source] = Field(min_length=1)
+    validation: ValidationText = ValidationText()

@@ -1,0 +1,27 @@
+"""What the sections of a recipe have in common: strictness, and the types of their values."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from calame.recipe.units import Tokens
+
+NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|best:.+)$"
+PATTERNS = {  # in words, for messages
+    NAME: "small letters, digits, '.', '_' and '-', a letter or digit first",
+    LANGUAGE: "two or three small letters, e.g. fr",
+    SELECT: "last, or best:METRIC, e.g. best:val/mixed/loss",
+}
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Language = Annotated[str, StringConstraints(pattern=LANGUAGE)]
+LEAST_VOCABULARY = 264  # entries; 256 bytes, 6 special tokens, and something to learn
+Positive = Annotated[int, Field(gt=0)]
+PositiveTokens = Annotated[Tokens, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of the recipe: unknown keys are errors, values do not change once read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
