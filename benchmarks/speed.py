@@ -252,11 +252,15 @@ def measure(keys: argparse.Namespace) -> dict[str, Any]:
     }
 
 
-def spawn(**keys: Any) -> dict[str, Any] | None:
-    """The figures of a process of its own; None if it failed, and why is printed."""
+def spawn(seconds: int = 400, **keys: Any) -> dict[str, Any] | None:
+    """The figures of a process of its own; None if it failed or took longer than `seconds`, and why is printed."""
     command = [sys.executable, __file__, "--one", json.dumps(keys)]
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:  # a pipe would wait for compilers
-        code = subprocess.run(command, stdout=out, stderr=err, timeout=400).returncode
+        try:
+            code = subprocess.run(command, stdout=out, stderr=err, timeout=seconds).returncode
+        except subprocess.TimeoutExpired:
+            print(f"not done in {seconds} s: {keys}", flush=True)
+            return None
         out.seek(0), err.seek(0)
         lines = [line for line in out.read().splitlines() if line.startswith("{")]
         if code or not lines:
@@ -272,13 +276,14 @@ def spawn(**keys: Any) -> dict[str, Any] | None:
 def compare(name: str, keys: argparse.Namespace) -> list[str]:
     """Rows of the table for one shape."""
     common = {"shape": name, "shards": keys.shards, "blocks": BLOCKS, "profile": False, "setting": "default", **USUAL}
-    ours_ = {"calame": {"who": "ours"}, **{f"calame, {way}": {"who": "ours", **WAYS[way]} for way in keys.ways}}
+    every = {"calame": {"who": "ours"}, **{f"calame, {way}": {"who": "ours", **WAYS[way]} for way in keys.ways}}
+    ours_ = {**every, **{f"calame, {way}": {"who": "ours", **WAYS[way]} for way in keys.once}}
     peers = {f"transformers ({setting})": {"who": "peer", "setting": setting} for setting in keys.settings}
-    fill_caches([{**common, **options, "blocks": 1} for options in {**ours_, **peers}.values()])
+    fill_caches([{**common, **options, "blocks": 1} for options in {**peers, **ours_}.values()], keys.at_once)
     runs = {who: [found] for who, options in peers.items() if (found := spawn(**{**common, **options}))}
     best = max(runs, key=lambda who: runs[who][0]["tokens_per_s"], default=None)
     for pair in range(keys.pairs):
-        for who, options in {**ours_, **({best: peers[best]} if best and pair else {})}.items():
+        for who, options in {**(every if pair else ours_), **({best: peers[best]} if best and pair else {})}.items():
             profiled = keys.profile and pair == 0 and who != best
             found = spawn(**{**common, **options, "profile": profiled})
             runs.setdefault(who, []).extend([found] if found else [])
@@ -286,10 +291,10 @@ def compare(name: str, keys: argparse.Namespace) -> list[str]:
     return [row(name, who, found, base) for who, found in runs.items() if found]
 
 
-def fill_caches(todo: list[dict[str, Any]]) -> None:
+def fill_caches(todo: list[dict[str, Any]], at_once: int) -> None:
     """Compile everything once, side by side, so that no measured process compiles."""
     print(f"  {todo[0]['shape']}: compiling", flush=True)
-    with ThreadPoolExecutor(2) as pool:  # two of the largest shapes fit one card
+    with ThreadPoolExecutor(at_once) as pool:
         list(pool.map(lambda keys: spawn(**keys), todo))
 
 
@@ -307,6 +312,8 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
     parser.add_argument("--ways", nargs="*", choices=WAYS, default=["masked"], help="more rows of ours")
+    parser.add_argument("--once", nargs="*", choices=WAYS, default=[], help="more rows of ours, of one process each")
+    parser.add_argument("--at-once", type=int, default=2, help="processes that compile side by side; two of 1B fit")
     parser.add_argument("--shards", nargs="*", default=[], help="train.bin files of 16-bit tokens")
     parser.add_argument("--profile", action="store_true", help="kernels of a step of ours, by time")
     parser.add_argument("--one", help=argparse.SUPPRESS)
