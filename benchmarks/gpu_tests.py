@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -34,15 +35,20 @@ def main() -> int:
 
 
 def print_table(report: Path, seconds: float) -> None:
-    """Every test with its outcome and seconds, as Markdown."""
+    """Every test with the outcomes of its cases and their seconds together, as Markdown."""
     print(f"\n{torch.cuda.get_device_name()}, torch {torch.__version__}, Python {sys.version.split()[0]}, "
           f"commit {commit()}, {time.strftime('%Y-%m-%d')}, {seconds:.0f} s in all\n")  # fmt: skip
-    print("| test | outcome | seconds |\n|---|---|---|")
+    cases: dict[str, list[tuple[str, float]]] = {}
     for case in ElementTree.parse(report).iter("testcase"):
         marks = {child.tag for child in case}
         outcome = "FAILED" if marks & {"failure", "error"} else "skipped" if "skipped" in marks else "passed"
-        place = case.get("classname", "").removeprefix("tests.")
-        print(f"| `{place}::{case.get('name')}` | {outcome} | {float(case.get('time', 0)):.1f} |")
+        name = f"{case.get('classname', '').removeprefix('tests.')}::{case.get('name', '').partition('[')[0]}"
+        cases.setdefault(name, []).append((outcome, float(case.get("time", 0))))
+    print("| test | outcome | seconds |\n|---|---|---|")
+    for name, found in cases.items():
+        counts = Counter(outcome for outcome, _ in found)
+        told = ", ".join(f"{n} {outcome}" if len(found) > 1 else outcome for outcome, n in counts.items())
+        print(f"| `{name}` | {told} | {sum(seconds for _, seconds in found):.1f} |")
 
 
 def commit() -> str:

@@ -9,6 +9,7 @@ A weaker backend is slower, never another function.
 from __future__ import annotations
 
 import inspect
+import warnings
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -41,7 +42,11 @@ def take_newer_flash(device: torch.device) -> str | None:
         return None
     for name, package in NEWER.items():
         if _is_there(package):
-            torch.nn.attention.activate_flash_attention_impl(name)
+            try:
+                torch.nn.attention.activate_flash_attention_impl(name)
+            except ImportError as error:  # of something that it needs
+                warnings.warn(f"{package} is installed but does not load ({error}); torch's own is used", stacklevel=2)
+                continue
             torch.backends.cuda.enable_cudnn_sdp(False)  # it would be asked first
             return name
     return None
