@@ -37,40 +37,44 @@ def whole_rows(backend: SDPBackend) -> Attention:
 
 
 class Joined(torch.autograd.Function):
-    """Joined rows through torch's own operators: those of flash attention, or cuDNN's with ragged edges."""
+    """Joined rows through torch's own operators of flash attention. (cuDNN's with ragged edges: docs/LOG.md.)"""
 
     @staticmethod
-    def forward(
-        ctx: Any, query: Tensor, key: Tensor, value: Tensor, edges: Tensor, longest: int, cudnn: bool
-    ) -> Tensor:
-        where, aten = (edges, edges, longest, longest), torch.ops.aten
-        if cudnn:
-            found = aten._cudnn_attention_forward(query, key, value, None, *where, True, 0.0, True, False)
-            out, sums, random = found[0], found[1], (found[6], found[7])
-        else:
-            out, sums, *random = aten._flash_attention_forward(query, key, value, *where, 0.0, True, False)[:4]
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor, edges: Tensor, longest: int) -> Tensor:
+        given = (query, key, value, edges, edges, longest, longest)
+        out, sums, *random = torch.ops.aten._flash_attention_forward(*given, 0.0, True, False)[:4]
         ctx.save_for_backward(query, key, value, out, sums, edges, *random)
-        ctx.longest, ctx.cudnn = longest, cudnn
+        ctx.longest = longest
         return out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         query, key, value, out, sums, edges, one, two = ctx.saved_tensors
-        given = (gradients[0].contiguous(), query, key, value, out, sums)
-        where, aten = (edges, edges, ctx.longest, ctx.longest), torch.ops.aten
-        if ctx.cudnn:
-            found = aten._cudnn_attention_backward(*given, one, two, None, *where, 0.0, True)
-        else:
-            found = aten._flash_attention_backward(*given, *where, 0.0, True, one, two)
-        return *found, None, None, None
+        where = (edges, edges, ctx.longest, ctx.longest)
+        given = (gradients[0].contiguous(), query, key, value, out, sums, *where)
+        return *torch.ops.aten._flash_attention_backward(*given, 0.0, True, one, two), None, None
 
 
-def joined_rows(edges: Tensor, longest: int, cudnn: bool, repeated: bool) -> Attention:
+def joined_rows(edges: Tensor, longest: int, repeated: bool) -> Attention:
     def run(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         flat = [x.flatten(0, 1) for x in (query, key, value)]
         if repeated:
             flat[1:] = [x.repeat_interleave(query.shape[2] // key.shape[2], dim=1) for x in flat[1:]]
-        return Joined.apply(*flat, edges, longest, cudnn).view_as(query)  # type: ignore[union-attr]
+        return Joined.apply(*flat, edges, longest).view_as(query)  # type: ignore[union-attr]
+
+    return run
+
+
+def rows_with_bias(documents: Tensor) -> Attention:
+    """cuDNN over whole rows, causal, with a bias that keeps documents apart. documents: (rows, time)"""
+    apart = (documents[:, None, :, None] != documents[:, None, None, :]).to(torch.bfloat16) * -1e9
+
+    def run(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        repeat = query.shape[2] // key.shape[2]
+        parts = [x.transpose(1, 2) for x in (query, *(x.repeat_interleave(repeat, dim=2) for x in (key, value)))]
+        bias = apart[: query.shape[0]].expand(-1, query.shape[2], -1, -1)
+        found = torch.ops.aten._scaled_dot_product_cudnn_attention(*parts, bias, True, 0.0, True, False)
+        return found[0].transpose(1, 2)
 
     return run
 
@@ -94,6 +98,9 @@ def milliseconds(attention: Attention, parts: list[Tensor], towards: Tensor) -> 
     spent = []
     for _ in range(TIMES + 3):
         begin, end = (torch.cuda.Event(enable_timing=True) for _ in range(2))
+        torch.cuda._sleep(
+            10_000_000
+        )  # cycles: what follows is queued before it begins, so that no launch is waited for
         begin.record()
         gradients(attention, parts, towards)
         end.record()
@@ -113,34 +120,35 @@ def measure(name: str, newer: bool) -> None:
     begins = np.isin(np.arange(shape.rows * context), np.cumsum(lengths)).reshape(shape.rows, context)
     begins[:, 0] = True
     positions, documents = np.where(begins, 0, 1), torch.from_numpy(begins.cumsum(1)).cuda()
-    edges = torch.from_numpy(document_edges(positions, positions.size // 64)).cuda()
+    tight, wide = (torch.from_numpy(document_edges(positions, room)).cuda() for room in (0, positions.size // 64))
 
     few = slice(0, 2)
-    few_edges = torch.from_numpy(document_edges(positions[few], positions[few].size // 64)).cuda()
-    for way, make in ways(context, heads != groups, newer).items():
+    few_edges = torch.from_numpy(document_edges(positions[few], 0)).cuda()
+    for way, make in ways(context, heads != groups, newer, documents).items():
         rows = way.startswith("rows")
         try:
             exact = dense(None if rows else dense_span(documents[few]).mask)
             wanted = gradients(exact, [x[few].float() for x in draw[:3]], draw[3][few])
             found = gradients(make(few_edges), [x[few] for x in parts], towards[few])
             far = max(float((a.float() - b).norm() / b.norm()) for a, b in zip(found, wanted, strict=True))
+            edges = wide if "much room" in way else tight
             said = f"{milliseconds(make(edges), parts, towards):.3f} | {far:.1e}"
         except Exception as error:  # whatever a backend raises where it does not run
             said = f"{type(error).__name__}: {str(error).splitlines()[0][:150]} | "
         print(f"| {name} | {way} | {said} |", flush=True)
 
 
-def ways(context: int, grouped: bool, newer: bool) -> dict[str, Callable[[Tensor], Attention]]:
-    """Backends, each made from the edges of documents."""
+def ways(context: int, grouped: bool, newer: bool, documents: Tensor) -> dict[str, Callable[[Tensor], Attention]]:
+    """Backends, each made from the edges of documents; `much room`: with as many empty documents as 64 tokens each."""
     found: dict[str, Callable[[Tensor], Attention]] = {
         "rows, flash": lambda edges: whole_rows(SDPBackend.FLASH_ATTENTION),
         "rows, cuDNN": lambda edges: whole_rows(SDPBackend.CUDNN_ATTENTION),
-        "documents, flash": lambda edges: joined_rows(edges, context, False, False),
-        "documents, cuDNN": lambda edges: joined_rows(edges, context, True, False),
+        "documents, flash": lambda edges: joined_rows(edges, context, False),
+        "documents, flash, much room": lambda edges: joined_rows(edges, context, False),
+        "documents, cuDNN with a bias": lambda edges: rows_with_bias(documents),
     }
     if grouped:
-        found["documents, flash, keys repeated"] = lambda edges: joined_rows(edges, context, False, True)
-        found["documents, cuDNN, keys repeated"] = lambda edges: joined_rows(edges, context, True, True)
+        found["documents, flash, keys repeated"] = lambda edges: joined_rows(edges, context, True)
     return {f"{way}, newer": make for way, make in found.items() if "flash" in way} if newer else found
 
 

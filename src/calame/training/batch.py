@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Protocol
 
 import numpy as np
@@ -14,6 +15,8 @@ from calame.model.decoder import Decoder
 from calame.model.device import Device
 from calame.model.loss import token_losses, total_loss
 from calame.shards.rows import Rows
+
+ROOM = 64  # edges: the room for them is a multiple
 
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor | None, Tensor | None]
 
@@ -51,7 +54,7 @@ class LossFunction:
         self._each, self._sum = (
             torch.compile(f, dynamic=False) if compiled else f for f in (self._losses, self._total)
         )
-        self._room = 0  # edges that a batch has had; grows by doubling, so that shapes change a few times at most
+        self._room = 0  # edges that a batch has; grows by half, so that shapes change a few times at most
 
     def __call__(self, rows: Rows) -> Tensor:
         """(rows x context,) fp32 losses in nats, 0 where nothing is asked."""
@@ -92,9 +95,8 @@ class LossFunction:
 
     def _edges(self, positions: np.ndarray) -> np.ndarray:
         needed = int((positions == 0).sum()) + 1
-        self._room = max(self._room, positions.size // 64)
-        while self._room < needed:
-            self._room *= 2
+        if self._room < needed:  # with room to spare, but not much: the kernels visit empty documents too
+            self._room = ROOM * math.ceil(1.5 * needed / ROOM)
         return document_edges(positions, self._room)
 
     def _send(self, array: np.ndarray) -> Tensor:
