@@ -175,5 +175,5 @@ def _full(part: Path, missing: int | None = None) -> UserError:
     return refuse(
         str(part),
         f"the disk is full ({left} left{needed})",
-        remedy="free some space, or give another folder; what is there is kept, and the same command goes on from there",
+        remedy="free some space, or give another folder; what is there is kept, and the same command goes on",
     )

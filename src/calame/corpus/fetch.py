@@ -9,11 +9,11 @@ from __future__ import annotations
 import fnmatch
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from calame.corpus.download import Sum, download, sum_of, sum_in
+from calame.corpus.download import Sum, download, sum_in, sum_of
 from calame.corpus.gallica import fetch_gallica
 from calame.recipe.catalogue import Download, Entry, find_entry
 from calame.recipe.errors import UserError, refuse
@@ -46,7 +46,7 @@ def fetch_source(
     return recipe_lines(name, entry, folder)
 
 
-def recipe_lines(name: str, entry: Entry, folder: Path) -> list[str]:
+def recipe_lines(name: str, entry: Entry, folder: Path | str) -> list[str]:
     """The section of a recipe that reads the fetched folder."""
     keys = {key: value for key, value in entry.keys.items() if key not in ("from", "subset", "split", "revision")}
     written = [f"      {key}: {_scalar(value)}" for key, value in keys.items()]
@@ -96,8 +96,7 @@ def _fetch_file(item: Download, folder: Path, record: _Record, patience: Patienc
         say(f"  {record.of(item.url)['file']}: is there")
         return
     begun = record.of(item.url).get("found")
-    candidates: Callable[[], list[str]] = lambda: _candidates(item, patience)  # noqa: E731
-    for found in [begun] if begun is not None else candidates():
+    for found in [begun] if begun is not None else _candidates(item, patience):
         try:
             _fetch_found(item, found, folder, record, patience)
             return
@@ -157,7 +156,7 @@ def _fetch_hub(hub_id: str, match: str | None, most: int | None, folder: Path, r
         api = huggingface_hub.HfApi()
         commit = record.data.get("commit") or api.dataset_info(hub_id).sha
         tree = api.list_repo_tree(hub_id, _fixed_folder(match), recursive=True, revision=commit, repo_type="dataset")
-        files = [entry for entry in tree if hasattr(entry, "size") and _wanted(entry.path, match)]
+        files: list[Any] = [entry for entry in tree if hasattr(entry, "size") and _wanted(entry.path, match)]
     except Exception as error:  # the library raises a dozen unrelated classes
         raise _hub_refused(hub_id, error) from None
     if not files:

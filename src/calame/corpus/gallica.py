@@ -1,7 +1,7 @@
 """Texts of Gallica, the French national library's digital collection: found by SRU queries, read in their text mode.
 
 gallica.jsonl holds one document a line and is its own memory: the same command goes on after what is in it.
-The interface (SRU 1.2, at most 50 records an answer) is described at api.bnf.fr; RODIN's pace, 1.1 s a request, is kept.
+The interface (SRU 1.2, at most 50 records an answer) is described at api.bnf.fr; RODIN's pace is kept.
 """
 
 from __future__ import annotations

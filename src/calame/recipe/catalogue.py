@@ -35,9 +35,7 @@ class Download(Section):
 
     url: str
     listing: str | None = None
-    pattern: str | None = Field(
-        default=None, description="a regular expression with one group, on links of the listing"
-    )
+    pattern: str | None = Field(default=None, description="with one group: links of the listing")
     sums: str | None = Field(default=None, description="the server's list of checksums: HEX NAME a line")
     checksum: str | None = Field(default=None, description="ALGORITHM:HEX, where the catalogue knows it")
 
@@ -62,10 +60,10 @@ class Entry(Section):
         default="unverified", description="how the column names are known; none: there are no columns"
     )
     provenance: str
-    keys: dict[str, Any] = {}
+    keys: dict[str, Any] = Field(default={}, description="a source's, as a recipe writes them")
     hub: str | None = Field(default=None, description="id at the hub of what is not streamed, only fetched as files")
     hub_files: str | None = Field(default=None, description="hub: pattern of the files that fetch takes")
-    fetch: list[Download] = []
+    fetch: list[Download] = Field(default=[], description="files of the web")
     gallica: Gallica | None = None
 
     @property

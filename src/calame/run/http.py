@@ -68,8 +68,10 @@ class Attempts:
 class _SameHost(urllib.request.HTTPRedirectHandler):
     """Follows redirections, but a key that was meant for one host is not told to another."""
 
-    def redirect_request(self, req: urllib.request.Request, *rest: Any) -> urllib.request.Request | None:
-        new = super().redirect_request(req, *rest)
+    def redirect_request(
+        self, req: urllib.request.Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
+    ) -> urllib.request.Request | None:
+        new = super().redirect_request(req, fp, code, msg, headers, newurl)
         if new is not None and new.host != req.host:
             new.remove_header("Authorization")
         return new

@@ -16,10 +16,15 @@ def loads_loose(text: str) -> Any | None:
         found = _repaired(text[opening.start() :])
         if found is not None:
             try:
-                return json.loads(found, strict=False)  # line ends within strings are let pass
+                return _whole(json.loads(found, strict=False))  # line ends within strings are let pass
             except ValueError:
                 continue
     return None
+
+
+def _whole(value: Any) -> Any:
+    """The value without halves of characters (lone surrogates), which cannot be written."""
+    return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def _repaired(text: str) -> str | None:
