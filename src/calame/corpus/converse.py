@@ -89,12 +89,10 @@ def converse(what: str, to: Path, model: Model, count: int, seed: int = 1, patie
     with Journal(to) as journal, Endpoint(model, cache, **options) as endpoint:
         there = _There(journal, run if remembered else None)
         endpoint.check()
+        answers = _answers(endpoint, themes, seed, ledger)
         try:
-            with (
-                Bar("converse", count, "conversations") as bar,
-                closing(_answers(endpoint, themes, seed, ledger)) as said,
-            ):
-                for call, question, reply in _kept(said, ledger, there.strangers):
+            with Bar("converse", count, "conversations") as bar, closing(answers):
+                for call, question, reply in _kept(answers, ledger, there.strangers):
                     if question not in there:
                         journal.add({**_row(call, question, reply), "model": model.name, "run": run})
                     bar.advance(1)
