@@ -42,7 +42,7 @@ def test_documents_are_labelled_and_conversations_written(tmp_path, capsys, monk
         assert asked.headers["authorization"] == "Bearer secret"
         if not asked.body:
             return models("m")
-        return completion(json.dumps(pairs) if "question" in asked.body.decode() else '{"label": "high"}')
+        return completion(json.dumps(pairs) if asked.json["max_tokens"] > 1000 else '{"label": "high"}')
 
     with web(lambda asked: model(asked)) as site:
         endpoint = ["--endpoint", f"{site.url}/v1", "--model", "m", "--key-variable", "A_KEY"]

@@ -3,6 +3,9 @@
 import json
 import random
 import re
+import subprocess
+import sys
+import time
 
 import pytest
 import yaml
@@ -14,6 +17,7 @@ from calame.recipe.schema import Conversations
 from calame.run.endpoint import Model
 from calame.run.http import Patience
 from calame.tuning.conversations import Conversation, read_conversations
+from support import environment
 from web import Reply, completion, models, web
 
 QUICK = Patience(attempts=2, first=0.01)
@@ -231,3 +235,31 @@ def test_a_file_of_themes_with_a_fault_is_refused(tmp_path, text, words):
     (tmp_path / "t.yaml").write_text(text)
     with pytest.raises(UserError, match=words):
         read_themes(str(tmp_path / "t.yaml"))
+
+
+def test_kill_9_at_random_moments_loses_and_repeats_nothing(tmp_path, themes):
+    """The program itself, killed while it asks and writes."""
+    command = [sys.executable, "-m", "calame", "corpus", "converse", themes, "--count", "120", "--model", "m"]
+
+    def slow(asked):
+        time.sleep(0.02)
+        return author(asked)
+
+    with web(slow) as site:
+        command += ["--endpoint", f"{site.url}/v1"]
+        run(site, themes, tmp_path / "whole.jsonl", 120, max_tokens=4096)
+        chance = random.Random(7)
+        kills = 0
+        for _ in range(6):
+            process = subprocess.Popen([*command, "--to", str(tmp_path / "chat.jsonl")], env=environment())
+            wanted = calls(site) + chance.randrange(1, 6)
+            while process.poll() is None and calls(site) < wanted:
+                time.sleep(0.002)
+            kills += process.poll() is None
+            process.kill()
+            process.wait()
+        done = subprocess.run([*command, "--to", str(tmp_path / "chat.jsonl")], env=environment())
+    assert done.returncode == 0 and kills >= 3
+    assert [row["messages"] for row in read(tmp_path / "chat.jsonl")] == [
+        row["messages"] for row in read(tmp_path / "whole.jsonl")
+    ]

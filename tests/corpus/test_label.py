@@ -146,6 +146,11 @@ def test_a_rubric_and_columns_of_ones_own(tmp_path):
             run(site, tmp_path, rubric=tmp_path / "rubric.txt")
 
 
+def test_labels_are_not_written_into_what_is_read(tmp_path, rows):
+    with pytest.raises(UserError, match="would be read the next time"):
+        label(str(tmp_path), tmp_path / "labels.jsonl", Model("http://localhost:1/v1", "m"))
+
+
 def test_a_model_that_never_labels_is_named_and_nothing_is_written(tmp_path, rows):
     with (
         web(lambda asked: completion("Hello!") if asked.body else models("m")) as site,

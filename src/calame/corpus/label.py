@@ -60,6 +60,8 @@ def label(
     Answers are kept beside `to`, so that the same command goes on. Raises `UserError` for a source that cannot be read,
     an endpoint that cannot be used, or no readable answer at all.
     """
+    if to.resolve().is_relative_to(Path(location).resolve()):
+        raise refuse("--to", f"{to} lies in what is read: it would be read the next time", remedy="another folder")
     rubrics = _rubrics(rubric)
     reader = _reader(location, source_keys, list(rubrics))
     if reader.languages[0] not in rubrics:  # one that the source says
