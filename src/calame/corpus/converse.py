@@ -20,7 +20,7 @@ from typing import Any
 
 from calame.corpus.themes import Theme, Themes, read_themes
 from calame.recipe.errors import refuse
-from calame.run.endpoint import Endpoint, Message, Model
+from calame.run.endpoint import PATIENCE, Endpoint, Message, Model
 from calame.run.files import digest, write_json
 from calame.run.http import Patience
 from calame.run.journal import Journal
@@ -74,7 +74,7 @@ class Call:
     theme: Theme
 
 
-def converse(what: str, to: Path, model: Model, count: int, seed: int = 1, patience: Patience | None = None) -> Ledger:
+def converse(what: str, to: Path, model: Model, count: int, seed: int = 1, patience: Patience = PATIENCE) -> Ledger:
     """Write `count` conversations to `to`, a line each: {"messages", "language", "register", "theme", "task", "origin",
     "model", "run"}. `what` is a recipe (its languages' shipped themes) or a file of themes.
 
@@ -82,11 +82,10 @@ def converse(what: str, to: Path, model: Model, count: int, seed: int = 1, patie
     """
     themes = read_themes(what)
     run = _run(themes, model, seed)
-    options = {"patience": patience} if patience else {}
     ledger, book = Ledger(), to.with_name(f"{to.name}.ledger.json")
     cache = to.with_name(f".{to.name}.answers.jsonl")
     remembered = cache.is_file()
-    with Journal(to) as journal, Endpoint(model, cache, **options) as endpoint:
+    with Journal(to) as journal, Endpoint(model, cache, patience) as endpoint:
         there = _There(journal, run if remembered else None)
         endpoint.check()
         answers = _answers(endpoint, themes, seed, ledger)

@@ -6,12 +6,15 @@ SOURCE.json  what was fetched from where and when, with checksums, licence and p
 
 from __future__ import annotations
 
+import errno
 import fnmatch
 import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from calame.corpus.download import Sum, download, sum_in, sum_of
 from calame.corpus.gallica import fetch_gallica
@@ -23,16 +26,16 @@ from calame.run.http import HttpError, Patience, fetch
 from calame.run.progress import say
 
 OLDER = 5  # of the newest in a listing, how many are tried: a dump that is being made has no files yet
+PATIENCE = Patience(attempts=10)  # RODIN's number
 HUB_KINDS = (".parquet", ".jsonl", ".jsonl.gz", ".jsonl.zst", ".json.gz", ".arrow", ".csv", ".txt")
 
 
 def fetch_source(
-    name: str, folder: Path, match: str | None = None, most: int | None = None, patience: Patience | None = None
+    name: str, folder: Path, match: str | None = None, most: int | None = None, patience: Patience = PATIENCE
 ) -> list[str]:
     """Fetch a source of the catalogue. `match` (a file name pattern) and `most` (files, or documents of Gallica) take
     less of it. Returns the lines of a recipe that read what is there. Raises `UserError`."""
     entry = find_entry(name, "NAME")
-    patience = patience or Patience(attempts=10)
     record = _Record(folder, name, entry)
     if entry.gallica:
         fetch_gallica(entry.gallica, folder, most, patience, entry.keys.get("language"))
@@ -54,8 +57,6 @@ def recipe_lines(name: str, entry: Entry, folder: Path | str) -> list[str]:
 
 
 def _scalar(value: Any) -> str:
-    import yaml
-
     return yaml.safe_dump(value, allow_unicode=True, width=10**6).removesuffix("\n").removesuffix("\n...")
 
 
@@ -204,8 +205,6 @@ def _wanted(path: str, match: str | None) -> bool:
 
 
 def _hub_refused(hub_id: str, error: Exception) -> UserError:
-    import errno
-
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         found, remedy = "the disk is full", "free some space; the same command goes on, whole files are kept"
     else:

@@ -20,7 +20,7 @@ from calame.corpus.document import Document
 from calame.corpus.read import SourceReader
 from calame.recipe.corpus import Source
 from calame.recipe.errors import refuse
-from calame.run.endpoint import Endpoint, Message, Model
+from calame.run.endpoint import PATIENCE, Endpoint, Message, Model
 from calame.run.files import atomic
 from calame.run.http import Patience
 from calame.run.loose_json import loads_loose
@@ -52,7 +52,7 @@ def label(
     rubric: Path | None = None,
     limit: int | None = None,
     source_keys: Sequence[str] = (),
-    patience: Patience | None = None,
+    patience: Patience = PATIENCE,
 ) -> Labelled:
     """Write `to`: {"id", "hash", "language", "label", "reason", "text"} a line, in the order in which the documents are
     read. `limit` takes so many of them, evenly (by content hash: a larger limit holds a smaller one's documents).
@@ -70,8 +70,7 @@ def label(
             raise refuse("source.language", f"no rubric for {reader.languages[0]}", ", ".join(rubrics), remedy)
         rubrics[reader.languages[0]] = next(iter(rubrics.values()))
     result = Labelled()
-    options = {"patience": patience} if patience else {}
-    with Endpoint(model, to.with_name(f".{to.name}.answers.jsonl"), **options) as endpoint:
+    with Endpoint(model, to.with_name(f".{to.name}.answers.jsonl"), patience) as endpoint:
         endpoint.check()
         documents = _sample(_documents(reader, result), limit)
         with atomic(to, "w") as file, Bar("label", limit, "documents") as bar:
