@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import calame
+from calame.cli_corpus import add_corpus
 
 EPILOG = "The longest road is short: calame run petit-monde, then calame chat petit-monde."
 
@@ -81,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_plan,
         _add_status,
         _add_recipes,
+        add_corpus,
         _add_tokenizer,
         _add_trace,
         _add_generate,

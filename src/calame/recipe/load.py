@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from calame.recipe.catalogue import fill_from_catalogue
 from calame.recipe.check import Where, cross_check, shape_check
 from calame.recipe.derive import Derived, derive
 from calame.recipe.describe import all_keys, known_keys
@@ -43,6 +44,8 @@ def load_recipe(recipe: str, overrides: Sequence[str] = ()) -> tuple[Recipe, lis
     for override in overrides:
         problems += apply_override(tree, override)
     problems += settle_locations(tree)
+    filled, faults = fill_from_catalogue(tree)
+    problems += faults
     written, faults, known = _validate(tree.data)
     problems += [_as_problem(fault, tree.where) for fault in faults]
     if written is not None:
@@ -50,7 +53,7 @@ def load_recipe(recipe: str, overrides: Sequence[str] = ()) -> tuple[Recipe, lis
         settled, derived = derive(written)
         problems += cross_check(settled, tree.where, known)
         if not problems:
-            return settled, derived
+            return settled, [*filled, *derived]
     raise UserError(problems)
 
 

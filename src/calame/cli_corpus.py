@@ -1,0 +1,115 @@
+"""The verb `corpus` and what stands below it: parse, call one function, print. One `_add_*` a sub-verb, in VERBS."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add_corpus(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("corpus", help="named sources, downloads, labels and conversations by a language model")
+    below = verb.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for add in VERBS:
+        add(below)
+
+
+def _add_sources(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("sources", help="the catalogue: a line each, or all that is known of one")
+    verb.add_argument("name", nargs="?", metavar="NAME")
+    verb.add_argument("--language", help="those that hold this language, e.g. fr, or code")
+    verb.add_argument("--kind", choices=("text", "code", "parallel", "conversations", "preferences"))
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.corpus.catalogue_page import describe_entry, describe_sources
+
+        lines = describe_entry(options.name) if options.name else describe_sources(options.language, options.kind)
+        print("\n".join(lines))
+
+    verb.set_defaults(call=call)
+
+
+def _add_fetch(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("fetch", help="download a source of the catalogue; the same command goes on")
+    verb.add_argument("name", metavar="NAME")
+    verb.add_argument("--to", required=True, type=Path, metavar="FOLDER")
+    verb.add_argument("--match", metavar="PATTERN", help="hub: only files like this one, e.g. 'data/fra_Latn/*'")
+    verb.add_argument("--most", type=_positive, metavar="N", help="at most N files (gallica: documents)")
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.corpus.fetch import fetch_source
+
+        lines = fetch_source(options.name, options.to, options.match, options.most)
+        print("In a recipe:\n\n" + "\n".join(lines))
+
+    verb.set_defaults(call=call)
+
+
+def _add_label(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("label", help="label documents low, medium or high by a language model with a rubric")
+    verb.add_argument("recipe", metavar="FILE_OR_FOLDER", help="documents, as a source of a recipe reads them")
+    verb.add_argument("overrides", nargs="*", metavar="source.KEY=VALUE", help="e.g. source.text=body")
+    verb.add_argument("--to", required=True, type=Path, metavar="FILE", help="a .jsonl file to write")
+    verb.add_argument("--rubric", type=Path, metavar="FILE", help="your own, with {text} in it (default: shipped ones)")
+    verb.add_argument("--limit", type=_positive, metavar="N", help="so many documents, taken evenly (default: all)")
+    _endpoint_arguments(verb, temperature=0.0, tokens=256)
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.corpus.label import label
+
+        model = _model(options)
+        print(label(options.recipe, options.to, model, options.rubric, options.limit, options.overrides))
+
+    verb.set_defaults(call=call)
+
+
+def _add_converse(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("converse", help="write conversations on weighted themes by a language model")
+    verb.add_argument("what", metavar="RECIPE_OR_THEMES", help="a recipe (for its languages), or a file of themes")
+    verb.add_argument("--to", required=True, type=Path, metavar="FILE", help="a .jsonl file to write, or to go on with")
+    verb.add_argument("--count", required=True, type=_positive, metavar="N", help="conversations in the end")
+    verb.add_argument("--seed", type=int, default=1)
+    _endpoint_arguments(verb, temperature=0.9, tokens=4096)
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.corpus.converse import converse
+
+        print(converse(options.what, options.to, _model(options), options.count, options.seed))
+
+    verb.set_defaults(call=call)
+
+
+def _endpoint_arguments(verb: argparse.ArgumentParser, temperature: float, tokens: int) -> None:
+    verb.add_argument("--endpoint", required=True, metavar="URL", help="e.g. http://localhost:11434/v1 (Ollama)")
+    verb.add_argument("--model", required=True, metavar="M")
+    verb.add_argument("--key-variable", metavar="NAME", help="environment variable that holds the API key")
+    verb.add_argument("--temperature", type=float, default=temperature, help=f"({temperature:g})")
+    verb.add_argument("--max-tokens", type=_positive, default=tokens, help=f"of an answer ({tokens})")
+    verb.add_argument("--timeout", type=float, default=120.0, help="seconds of an answer (120)")
+    verb.add_argument("--at-once", type=_positive, default=4, help="requests (4)")
+    verb.add_argument("--requests", type=_positive, metavar="N", help="stop after so many new requests")
+
+
+def _model(options: argparse.Namespace) -> Any:
+    from calame.run.endpoint import Model
+
+    return Model(
+        options.endpoint,
+        options.model,
+        options.key_variable,
+        options.temperature,
+        options.max_tokens,
+        options.timeout,
+        options.at_once,
+        options.requests,
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text}: at least 1")
+    return number
+
+
+VERBS = (_add_sources, _add_fetch, _add_label, _add_converse)
