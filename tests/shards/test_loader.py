@@ -11,7 +11,8 @@ from pytest import MonkeyPatch, fixture, mark
 
 from builders import fake_shard, tokenizer_of
 from calame.shards import loader as loader_
-from calame.shards.loader import Loader, Stream
+from calame.shards.loader import Loader
+from calame.shards.streams import Stream
 from calame.shards.mixture import Mixture
 from calame.shards.read import Shard
 from calame.shards.rows import IGNORE
