@@ -87,3 +87,9 @@ def mixtures_of(mixture: Mixture, phases: dict[str, Phase] | None) -> dict[str, 
     if not phases:
         return {"": (None, mixture)}
     return {name: (phase.until, combined(mixture, phase.mixture)) for name, phase in phases.items()}
+
+
+def kinds_matter(mixture: Mixture, phases: dict[str, Phase] | None) -> bool:
+    """Whether the kinds of the sources change the stream."""
+    ways = {way for _, keys in mixtures_of(mixture, phases).values() for way in keys.ways}
+    return not ways.isdisjoint(("kinds", "cells", "source_balanced"))
