@@ -117,7 +117,7 @@ class Mixture:
                 tokens = rest
             if not tokens:
                 tokens = self.window if rest is None else min(self.window, rest)
-                given = self._deal(left, shares, tokens)
+                given = self._deal(phase, left, shares, tokens)
                 if sum(given) < tokens:
                     break
                 shares = [Fraction(n, tokens) for n in given]
@@ -145,14 +145,30 @@ class Mixture:
             for cell, weight, tokens in zip(cells, weights, left, strict=True)
         ]
 
-    def _deal(self, left: list[int], shares: list[Fraction], tokens: int) -> list[int]:
-        """The tokens of one window by source: those that have less left than their share give it all, and the others
-        share the rest. Less than asked for in all where even together they have too little."""
-        given, rest, total = [0] * len(left), tokens, Fraction(1)
-        active = [k for k, share in enumerate(shares) if share]
-        for k in sorted(active, key=lambda k: left[k] / shares[k]):
-            given[k] = min(left[k], self._whole(rest * shares[k] / total))
-            rest, total = rest - given[k], total - shares[k]
+    def _deal(self, phase: Phase, left: list[int], shares: list[Fraction], tokens: int) -> list[int]:
+        """The tokens of one window by source, dealt to the cells and by them to their sources. Less than asked for in
+        all where even together they have too little."""
+        cells: dict[str, list[int]] = {}
+        for k, name in enumerate(self.names):
+            cells.setdefault(phase.cells.get(name, name), []).append(k)
+        groups = list(cells.values())
+        sums = [(sum(left[k] for k in group), sum((shares[k] for k in group), Fraction(0))) for group in groups]
+        given = [0] * len(left)
+        for group, whole in zip(groups, self._share_out(sums, tokens), strict=True):
+            own = self._share_out([(left[k], shares[k]) for k in group], whole)
+            for k, n in zip(group, own, strict=True):
+                given[k] = n
+        return given
+
+    def _share_out(self, each: list[tuple[int, Fraction]], tokens: int) -> list[int]:
+        """Tokens for each (left, share): those that have less left than their share give it all, and the others share
+        the rest."""
+        given, rest, total = [0] * len(each), tokens, sum((share for _, share in each), Fraction(0))
+        active = [k for k, (_, share) in enumerate(each) if share]
+        for k in sorted(active, key=lambda k: each[k][0] / each[k][1]):
+            left, share = each[k]
+            given[k] = min(left, self._whole(rest * share / total))
+            rest, total = rest - given[k], total - share
         return given
 
     def _whole(self, tokens: Fraction) -> int:
