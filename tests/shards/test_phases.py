@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx, mark, raises
 
@@ -18,6 +18,7 @@ from calame.recipe.errors import UserError
 from calame.recipe.timeline import Timeline
 from calame.shards.loader import Loader
 from calame.shards.mixture import Mixture, Phase
+from calame.shards.rows import lay_out
 
 CONTEXT = 16
 
@@ -184,12 +185,12 @@ PHASES = [
 ]
 
 
-def loader_of(context: int | Timeline = CONTEXT, even: bool = False, phases: list[Phase] = PHASES) -> Loader:
+def loader_of(context: int | Timeline = CONTEXT, even: bool = False, masked: bool = True) -> Loader:
     lengths = np.random.default_rng(0).integers(2, 90, 150).tolist()
     shards = [fake_shard("a", lengths), fake_shard("b", lengths[:120], first=20_000, languages=["fr", "it", "it"])]
     own = shards[1].tokens_by_language()
     sizes = {"a": int(shards[0].starts[-1]), "b/fr": own["fr"], "b/it": own["it"]}
-    return Loader(shards, Mixture(sizes, phases, CONTEXT), context, True, 1, even)
+    return Loader(shards, Mixture(sizes, PHASES, CONTEXT), context, masked, 1, even)
 
 
 @given(position=st.integers(0, 250), rows=st.integers(1, 60), even=st.booleans())
@@ -219,31 +220,34 @@ def test_every_document_is_read_once_an_epoch_over_all_phases(even: bool) -> Non
             assert counts.sum() == wanted and counts.max() - counts.min() <= 1
 
 
-def test_steps_of_the_context_go_with_phases() -> None:
+@mark.parametrize("even", (False, True))
+def test_steps_of_the_context_go_with_phases(even: bool) -> None:
     """The text and its order are those of the largest context; only rows are cut elsewhere."""
     steps = Timeline({0: 64}, {0: 4, 500: 8, 2000: 16})
-    stepped, plain = loader_of(steps), loader_of()
+    stepped, plain = loader_of(steps, even), loader_of(even=even)
     end = plain.mixture.capacity // 64 * 64
     read = [stepped.batch(at, 64).tokens.reshape(-1) for at in range(0, end, 64)]
     assert np.array_equal(np.concatenate(read), plain.batch(0, end).tokens.reshape(-1))
 
 
-def test_with_one_source_even_is_by_lot() -> None:
-    shard = fake_shard("a", np.random.default_rng(0).integers(2, 90, 150).tolist())
-    rows = [
-        Loader([shard], Mixture({"a": len(shard.tokens)}, [Phase(None, 2)], CONTEXT), CONTEXT, True, 1, even).batch(
-            0, 4096
-        )
-        for even in (False, True)
-    ]
-    assert np.array_equal(rows[0].tokens, rows[1].tokens)
+@mark.parametrize("masked", (False, True))
+def test_even_rows_are_rows_of_one_source_in_another_order(masked: bool) -> None:
+    """Nothing that a row sees or predicts depends on where it stands."""
+    loader = loader_of(even=True, masked=masked)
+    start, stop = loader.mixture.span(3)
+    rows = loader.batch(start, stop - start)
+    pieces, order = loader._laid(3)
+    laid = lay_out(loader._gather(pieces), pieces.length, CONTEXT, masked)
+    assert order is not None and sorted(order) == list(range(len(rows))) and order.tolist() != sorted(order)
+    for name in ("tokens", "targets", "documents", "positions"):
+        assert np.array_equal(getattr(rows, name), getattr(laid, name)[order]), name
+    assert sum(len(set((row >= 20_000).tolist())) > 1 for row in rows.tokens) <= len(loader.streams) - 1
 
 
-@given(st.integers(1, 5_000))
-@settings(max_examples=40, deadline=None)
-def test_a_position_answers_which_documents_across_phases(position: int) -> None:
-    assume(position + 700 < 6_000)
-    loader = loader_of()
+@given(position=st.integers(1, 5_000), even=st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_a_position_answers_which_documents_across_phases(position: int, even: bool) -> None:
+    loader = loader_of(even=even)
     traces = loader.trace(position, 700, Numbers())  # type: ignore[arg-type]
     first = position // CONTEXT * CONTEXT
     read = loader.batch(first, 45 * CONTEXT).tokens.reshape(-1)[position - first : position - first + 700]

@@ -146,8 +146,8 @@ class Pretrain(Section):
     )
     order: Literal["even"] | None = Field(
         default=None,
-        description="even: the shares hold at every moment, to half a document; derived: in every window of about a "
-        "million tokens, within which all documents are drawn by lot",
+        description="even: rows of one source each, so dealt that the shares hold at every moment, to a row; derived: "
+        "documents drawn by lot, so that they hold in every window of about a million tokens",
     )
     mixture: Mixture = Mixture()
     phases: Annotated[dict[Name, Phase], Field(min_length=1)] | None = Field(

@@ -14,7 +14,7 @@ import numpy as np
 from calame.shards.loader import Loader
 from calame.shards.mixture import Mixture
 from calame.shards.read import Shard
-from calame.shards.rows import Rows, lay_out_chunks
+from calame.shards.rows import Pieces, Rows, lay_out_chunks
 
 
 class ChunkLoader(Loader):
@@ -27,8 +27,7 @@ class ChunkLoader(Loader):
         super().__init__(shards, mixture, context, False, seed, even)
         self.pad = pad
 
-    def _rows_of_window(self, window: int, context: int) -> Rows:
-        pieces = self.pieces(window)
+    def _lay_out(self, pieces: Pieces, context: int) -> Rows:
         ends = [self.shards[s].starts[d + 1] for s, d in zip(pieces.source, pieces.document, strict=True)]
         held = replace(pieces, length=np.minimum(pieces.length, np.array(ends, np.int64) - pieces.begin))
         return lay_out_chunks(self._gather(held), held.length, context, self.pad)

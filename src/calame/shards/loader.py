@@ -17,6 +17,7 @@ from functools import lru_cache
 import numpy as np
 
 from calame.recipe.timeline import Timeline
+from calame.shards.even import deal_rows, in_rows
 from calame.shards.mixture import Mixture
 from calame.shards.order import scramble, seed_of
 from calame.shards.read import Shard
@@ -42,7 +43,7 @@ class Loader:
     `context`: tokens of a row, or the timeline that says so by position. The mixture's window is a multiple of every
     context, so that steps of the context change neither the text nor its order, only where rows are cut. Its names are
     those of the shards in their order, or SOURCE/LANGUAGE for each language of one.
-    even: the pieces of a window stand so that each source's share holds all along it, to half a piece.
+    even: the rows of a window, each of one source, stand so that the shares hold all along it (`shards/even.py`).
     """
 
     def __init__(
@@ -98,19 +99,33 @@ class Loader:
 
     def pieces(self, window: int) -> Pieces:
         """The pieces of a window in the order in which they stand in it."""
+        laid, order = self._laid(window)
+        return laid if order is None else in_rows(laid, self.context, order)
+
+    def _laid(self, window: int) -> tuple[Pieces, np.ndarray | None]:
+        """The pieces of a window in the order in which they are laid out in rows; and the order of the rows, where it
+        is another: (rows,) of the largest context."""
         quotas = self.mixture.quotas(window)
         parts = [stream.pieces(*quota) for stream, quota in zip(self.streams, quotas, strict=True)]
-        number = sum(len(part.length) for part in parts)
-        lots = scramble(np.arange(number), seed_of(self.seed, "window", window))
-        if self.even:
-            ends = np.cumsum([len(part.length) for part in parts])[:-1]
-            own = [np.argsort(part, kind="stable") for part in np.split(lots, ends)]
-            parts = [part.take(order) for part, order in zip(parts, own, strict=True)]
-            lots = np.concatenate([_middles(part.length) for part in parts])
-        return Pieces.join(parts).take(np.argsort(lots, kind="stable"))
+        pieces, stream = Pieces.join(parts), np.repeat(np.arange(len(parts)), [len(part.length) for part in parts])
+        lots = scramble(np.arange(len(stream)), seed_of(self.seed, "window", window))
+        if not self.even:
+            return pieces.take(np.argsort(lots, kind="stable")), None
+        by_stream = np.lexsort((lots, stream))
+        pieces, stream = pieces.take(by_stream), stream[by_stream]
+        rows = np.arange(int(pieces.length.sum()) // self.context)
+        lots = scramble(rows, seed_of(self.seed, "rows", window))
+        return pieces, deal_rows(stream, pieces.length, self.context, lots)
 
     def _rows_of_window(self, window: int, context: int) -> Rows:
-        pieces = self.pieces(window)
+        pieces, order = self._laid(window)
+        rows = self._lay_out(pieces, context)
+        if order is None:
+            return rows
+        parts = self.context // context
+        return rows[(order[:, None] * parts + np.arange(parts)).reshape(-1)]
+
+    def _lay_out(self, pieces: Pieces, context: int) -> Rows:
         return lay_out(self._gather(pieces), pieces.length, context, self.masked)
 
     def _gather(self, pieces: Pieces) -> np.ndarray:
@@ -127,12 +142,6 @@ class Loader:
         starts = np.empty(len(by_source), np.int64)
         starts[by_source] = np.cumsum(grouped.length) - grouped.length
         return _ranges(read, starts, pieces.length)
-
-
-def _middles(lengths: np.ndarray) -> np.ndarray:
-    """Where the middle of each piece lies along all of them, from 0 to 1."""
-    ends = np.cumsum(lengths)
-    return (ends - lengths / 2) / max(ends[-1], 1) if len(lengths) else np.zeros(0)
 
 
 def _ranges(tokens: np.ndarray, begins: np.ndarray, lengths: np.ndarray) -> np.ndarray:
