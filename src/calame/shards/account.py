@@ -62,7 +62,8 @@ def account(loader: Loader, first: int, last: int) -> dict[str, Any]:
         for reach in loader.mixture.reaches
         if reach.name and (begin := max(first, reach.start)) < (end := min(last, reach.stop))
     ]
-    return {"window": loader.mixture.window, **_part(loader, first, last), **({"phases": phases} if phases else {})}
+    told = {"window": loader.mixture.window, "from": first, "to": last, **_part(loader, first, last)}
+    return {**told, "phases": phases} if phases else told
 
 
 def _part(loader: Loader, first: int, last: int) -> dict[str, Any]:

@@ -52,8 +52,8 @@ class Stream:
 
     def by_language(self, position: int) -> dict[str, int]:
         """Tokens of each language in the first `position` tokens of the stream."""
-        if not position:
-            return {}
+        if len(self.sizes) < 2 or not position:  # no need to look
+            return dict.fromkeys(self.sizes, position)
         epoch, begin = divmod(position, self.size)
         found = epoch * self._table(epoch)[-1]
         if begin:

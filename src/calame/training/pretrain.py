@@ -16,7 +16,7 @@ from calame.model.decoder import Noise
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
 from calame.recipe.timeline import Timeline, values_of
-from calame.run.files import write_json
+from calame.run.files import read_json, write_json
 from calame.run.sinks import Sinks
 from calame.run.telemetry import Telemetry
 from calame.shards.account import account, by_source, read_before
@@ -68,7 +68,7 @@ def pretrain(
     at_once = fit_micro_batch(bench, loss, loader, keys.optimizer, portion)
     # Validation text is always masked, as in the stage evaluation, whatever the rows that are trained on.
     asked = loss if loader.masked else replace(bench, masked=True).loss()
-    write_json(folder / "mixture.json", account(loader, *start.reads(keys.tokens)))
+    _write_account(loader, *start.reads(keys.tokens), folder / "mixture.json")
     keep_tokenizer(tokenizer_folder, folder)
     special = tokenizer.special
     slices = slices_of(
@@ -98,6 +98,12 @@ def pretrain(
         team=bench.team,
         graphed=bench.graphed,
     ).run()
+
+
+def _write_account(loader: Loader, first: int, last: int, path: Path) -> None:
+    """Write it, unless it is there: for hundreds of millions of documents the orders of its epochs take minutes."""
+    if not path.is_file() or (found := read_json(path)).get("from") != first or found.get("to") != last:
+        write_json(path, account(loader, first, last))
 
 
 def _place(recipe: Recipe, loader: Loader) -> Place:
