@@ -14,7 +14,7 @@ import numpy as np
 
 from calame.run.files import write_json
 from calame.shards.loader import Loader
-from calame.shards.mixture import Mixture
+from calame.shards.mixture import Mixture, Phase
 from calame.shards.read import FORMAT, INDEX, Shard
 
 TOKENS = 40_000_000
@@ -62,7 +62,7 @@ def measure(mean_length: int) -> list[float]:
         for shard in shards:
             np.asarray(shard.tokens).sum()
         sizes = {shard.name: int(shard.starts[-1]) for shard in shards}
-        mixture = Mixture(sizes, {"s0": 0.5, "s1": 0.3, "s2": 0.2}, 4.0, CONTEXT)
+        mixture = Mixture(sizes, [Phase({"s0": 0.5, "s1": 0.3, "s2": 0.2}, 4.0)], CONTEXT)
         loader = Loader(shards, mixture, CONTEXT, True, 1)
         rates = []
         for window in range(WINDOWS + 2):

@@ -127,13 +127,17 @@ def shards_of(folder: Path, gathered: Gathered, tokenizer: Tokenizer) -> dict[st
     return found
 
 
-def fake_shard(name: str, lengths: Sequence[int], first: int = 0, vocabulary: int = 60_000) -> Shard:
-    """A shard in memory: documents of given lengths whose tokens count upwards from `first`, so that each is known."""
+def fake_shard(
+    name: str, lengths: Sequence[int], first: int = 0, vocabulary: int = 60_000, languages: Sequence[str] = ("fr",)
+) -> Shard:
+    """A shard in memory: documents of given lengths whose tokens count upwards from `first`, so that each is known;
+    their languages are the given ones in turn."""
     shard = Shard.__new__(Shard)
-    shard.name, shard.languages = name, ["fr"]
+    shard.name, shard.languages = name, sorted(set(languages))
     shard.tokens = ((first + np.arange(sum(lengths))) % vocabulary).astype(np.uint16)
     shard.starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
     shard.index = np.zeros(len(lengths), [("hash", "V16"), ("bytes", "u4"), ("language", "u1")])
+    shard.index["language"] = [shard.languages.index(languages[n % len(languages)]) for n in range(len(lengths))]
     shard.index["hash"] = [number.to_bytes(16, "big") for number in range(len(lengths))]
     return shard
 

@@ -191,8 +191,8 @@ def test_weights_that_do_not_add_up_are_refused_with_the_right_numbers(write):
     path = write("r.yaml", SMALL)
     message = only(problems(path, "pretrain.mixture.weights={a: 1, b: 3}"))
     assert "add up to 4" in message
-    corrected = message.split("with the same proportions: ")[1]
-    recipe, _ = load_recipe(path, [f"pretrain.mixture.weights={{{corrected}}}"])
+    corrected = message.split("with the same proportions: weights: ")[1]
+    recipe, _ = load_recipe(path, [f"pretrain.mixture.weights={corrected}"])
     assert recipe.pretrain.mixture.weights == {"a": 0.25, "b": 0.75}
 
 
@@ -222,8 +222,8 @@ def test_the_corrected_weights_are_accepted(numbers):
     weights = ", ".join(f"{name}: {number}" for name, number in zip(names, numbers, strict=True))
     for message in problems("petit-monde", *plain, f"pretrain.mixture.weights={{{weights}}}", "seed=x"):
         if "add up" in message:
-            corrected = message.split("with the same proportions: ")[1]
-            recipe, _ = load_recipe("petit-monde", [*plain, f"pretrain.mixture.weights={{{corrected}}}"])
+            corrected = message.split("with the same proportions: weights: ")[1]
+            recipe, _ = load_recipe("petit-monde", [*plain, f"pretrain.mixture.weights={corrected}"])
             shares = recipe.pretrain.mixture.weights
             assert all(abs(shares[n] - x / sum(numbers)) < 1e-4 for n, x in zip(names, numbers, strict=True))
 

@@ -12,9 +12,9 @@ from pytest import approx, mark
 from torch.nn.functional import cross_entropy
 
 from builders import cpu, decoder_of, fake_shard
-from calame.shards.chunks import ChunkLoader, places
+from calame.shards.chunks import ChunkLoader
 from calame.shards.loader import Loader
-from calame.shards.mixture import Mixture
+from calame.shards.mixture import Mixture, Phase
 from calame.shards.read import Shard
 from calame.shards.rows import IGNORE, lay_out_chunks
 from calame.training.batch import LossFunction
@@ -30,9 +30,16 @@ def shards_of(first: int = 20_000, vocabulary: int = 60_000) -> list[Shard]:
     ]
 
 
+def places(shard: Shard) -> int:
+    """Tokens that its documents take in whole rows."""
+    return sum(shard.tokens_by_language(CONTEXT).values())
+
+
 def loader_of(shards: list[Shard], epochs: float = 1, seed: int = 1) -> ChunkLoader:
-    sizes = {shard.name: places(shard, CONTEXT) for shard in shards}
-    return ChunkLoader(shards, Mixture(sizes, {"a": 0.6, "b": 0.4}, epochs, CONTEXT, CONTEXT), CONTEXT, PAD, seed)
+    sizes = {shard.name: places(shard) for shard in shards}
+    return ChunkLoader(
+        shards, Mixture(sizes, [Phase({"a": 0.6, "b": 0.4}, epochs)], CONTEXT, CONTEXT), CONTEXT, PAD, seed
+    )
 
 
 def as_klovis_does(document: list[int]) -> list[tuple[list[int], list[int]]]:
@@ -106,7 +113,7 @@ def test_a_batch_is_the_same_alone_and_in_sequence(position: int, rows: int) -> 
 def test_the_loss_is_that_of_klovis_and_not_that_of_packed_rows() -> None:
     """Mean over the tokens asked of one epoch's rows, with a model; packed rows see more, and give another loss."""
     shards = shards_of(first=200, vocabulary=330)[1:]
-    mixture = Mixture({"b": places(shards[0], CONTEXT)}, None, 1, CONTEXT, CONTEXT)
+    mixture = Mixture({"b": places(shards[0])}, [Phase(None, 1)], CONTEXT, CONTEXT)
     model, number = decoder_of(), mixture.capacity // CONTEXT
     rows = ChunkLoader(shards, mixture, CONTEXT, PAD, 1).batch(0, mixture.capacity)
     with torch.no_grad():
@@ -120,7 +127,7 @@ def test_the_loss_is_that_of_klovis_and_not_that_of_packed_rows() -> None:
             asked += sum(target != IGNORE for target in y)
     assert ours == approx(total / asked, rel=1e-5)
     sizes = {"b": int(shards[0].starts[-1])}
-    packed = Loader(shards, Mixture(sizes, None, 1, CONTEXT), CONTEXT, True, 1)
+    packed = Loader(shards, Mixture(sizes, [Phase(None, 1)], CONTEXT), CONTEXT, True, 1)
     default = packed.batch(0, packed.mixture.capacity)
     assert (default.positions[:, 1:] == 0).any() and not (rows.positions[:, 1:] == 0).any()
     assert len(default) < len(rows), "packing needs fewer rows for the same text"

@@ -12,7 +12,7 @@ from pytest import raises
 from builders import fake_shard
 from calame.recipe.timeline import Timeline
 from calame.shards.loader import Loader
-from calame.shards.mixture import Mixture
+from calame.shards.mixture import Mixture, Phase
 from calame.shards.rows import lay_out
 
 STEPS = Timeline({0: 64, 1000: 96}, {0: 8, 300: 16, 2000: 32})  # neither 300 nor 1000 is the end of a step
@@ -22,7 +22,7 @@ def loader_of(context: int | Timeline, masked: bool = True, epochs: float = 3) -
     lengths = np.random.default_rng(0).integers(2, 90, 150).tolist()
     shards = [fake_shard("a", lengths), fake_shard("b", lengths[:60], first=20_000)]
     sizes = {shard.name: int(shard.starts[-1]) for shard in shards}
-    return Loader(shards, Mixture(sizes, {"a": 0.6, "b": 0.4}, epochs, 32), context, masked, 1)
+    return Loader(shards, Mixture(sizes, [Phase({"a": 0.6, "b": 0.4}, epochs)], 32), context, masked, 1)
 
 
 def test_the_text_and_its_order_are_those_of_the_last_context_alone() -> None:
@@ -51,7 +51,7 @@ def test_rows_of_a_step_are_laid_out_in_its_context(step: int, masked: bool) -> 
     rows = loader.batch(begin, end - begin)
     found = []
     for number in range(begin // window, (end - 1) // window + 1):
-        pieces = loader._pieces(number)
+        pieces = loader.pieces(number)
         laid = lay_out(loader._gather(pieces), pieces.length, context, masked)
         low, high = max(begin, number * window) - number * window, min(end, (number + 1) * window) - number * window
         found.append(laid[low // context : high // context])

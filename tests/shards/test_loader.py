@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from pytest import MonkeyPatch, fixture, mark
 
 from builders import fake_shard, tokenizer_of
-from calame.shards import loader as loader_
-from calame.shards.loader import Loader, Stream
-from calame.shards.mixture import Mixture
+from calame.shards import streams
+from calame.shards.loader import Loader
+from calame.shards.mixture import Mixture, Phase
 from calame.shards.read import Shard
 from calame.shards.rows import IGNORE
+from calame.shards.streams import Stream
 
 CONTEXT = 16
 
@@ -27,7 +28,7 @@ def loader_of(masked: bool = True, seed: int = 1, epochs: float = 3) -> Loader:
     """Two sources whose tokens are all different, so that a token tells its document."""
     shards = [fake_shard("a", lengths_of(150, 0)), fake_shard("b", lengths_of(60, 1), first=20_000)]
     sizes = {shard.name: int(shard.starts[-1]) for shard in shards}
-    mixture = Mixture(sizes, {"a": 0.6, "b": 0.4}, epochs, CONTEXT)
+    mixture = Mixture(sizes, [Phase({"a": 0.6, "b": 0.4}, epochs)], CONTEXT)
     return Loader(shards, mixture, CONTEXT, masked, seed)
 
 
@@ -54,7 +55,7 @@ def test_another_seed_reads_in_another_order(loader: Loader) -> None:
 @mark.parametrize("chunk", (7, 1 << 16))
 def test_every_document_is_read_once_an_epoch_in_whole(chunk: int, monkeypatch: MonkeyPatch) -> None:
     """After each window every token of a source has been read as often as any other, or once more."""
-    monkeypatch.setattr(loader_, "CHUNK", chunk)
+    monkeypatch.setattr(streams, "CHUNK", chunk)
     loader, window = loader_of(), loader_of().mixture.window
     times = [np.zeros(len(shard.tokens), int) for shard in loader.shards]
     for number in range(loader.mixture.capacity // window):
@@ -73,7 +74,7 @@ def test_every_document_is_read_once_an_epoch_in_whole(chunk: int, monkeypatch: 
 @settings(max_examples=60, deadline=None)
 def test_a_stream_is_its_documents_one_after_the_other(chunk: int, start: int, more: int) -> None:
     with MonkeyPatch.context() as patch:
-        patch.setattr(loader_, "CHUNK", chunk)
+        patch.setattr(streams, "CHUNK", chunk)
         shard = fake_shard("a", lengths_of(23, 3))
         stream, size = Stream(shard, 0, 9), int(shard.starts[-1])
         pieces = stream.pieces(start, start + more)
@@ -117,7 +118,7 @@ def test_masked_targets_never_cross_documents(loader: Loader) -> None:
 def test_only_the_first_token_of_a_piece_is_never_asked(loader: Loader) -> None:
     window = loader.mixture.window
     for number in range(4):
-        rows, pieces = loader.batch(number * window, window), loader._pieces(number)
+        rows, pieces = loader.batch(number * window, window), loader.pieces(number)
         firsts = [int(loader.shards[s].tokens[b]) for s, b in zip(pieces.source, pieces.begin, strict=True)]
         asked = rows.targets[rows.targets != IGNORE].tolist()
         assert Counter(asked) + Counter(firsts) == Counter(rows.tokens.reshape(-1).tolist())
@@ -171,5 +172,5 @@ def test_tokens_of_a_real_tokenizer_are_decoded() -> None:
     shard = fake_shard("a", [6])
     shard.tokens = np.array([2, *tokenizer.encode("la mer")[:4], 3], np.uint16)[:6]
     shard.starts = np.array([0, len(shard.tokens)])
-    loader = Loader([shard], Mixture({"a": len(shard.tokens)}, None, 9, 4), 4, True, 0)
+    loader = Loader([shard], Mixture({"a": len(shard.tokens)}, [Phase(None, 9)], 4), 4, True, 0)
     assert loader.trace(0, 4, tokenizer)[0].text in "la mer"

@@ -30,7 +30,7 @@ from calame.recipe.schema import Optimizer
 from calame.recipe.timeline import Timeline
 from calame.run import checkpoint, telemetry
 from calame.shards.loader import Loader
-from calame.shards.mixture import Mixture
+from calame.shards.mixture import Mixture, Phase
 from calame.training.batch import LossFunction
 from calame.training.determinism import deterministic
 from calame.training.loop import Trainer
@@ -152,7 +152,7 @@ def test_steps_of_the_context_learn_on_the_fast_way_what_the_cpu_learns(tmp_path
     """Rows of 16, then of 64 tokens: compiled and joined for either, as dense on the CPU."""
     draw = np.random.default_rng(0)
     shard = fake_shard("a", draw.integers(5, 90, 400).tolist(), vocabulary=330)
-    mixture = Mixture({"a": len(shard.tokens)}, None, 4, CONTEXT)
+    mixture = Mixture({"a": len(shard.tokens)}, [Phase(None, 4)], CONTEXT)
     steps = Timeline(512, {0: 16, 9 * 512: CONTEXT})
     for device, precision in (("cpu", "fp32"), ("cuda", "bf16")):
         made = trainer(tmp_path / device, device, precision)

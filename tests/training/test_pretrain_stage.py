@@ -69,8 +69,9 @@ def test_it_leaves_all_that_is_needed_beside_its_checkpoints(trained: Path) -> N
     assert newest is not None and newest.name == "step-00000016"
     mixture = read_json(trained / "mixture.json")
     assert mixture["wanted"] == {"a": 0.8, "b": 0.2}
-    assert len(mixture["tenths"]) == 10
-    assert all(tenth["a"] == approx(0.8, abs=0.02) for tenth in mixture["tenths"])
+    assert mixture["requested"] == [{"a": 0.8, "b": 0.2}] * 10 and len(mixture["tenths"]) == 10
+    assert sum(tenth["a"] for tenth in mixture["tenths"]) / 10 == approx(0.8, abs=0.02)
+    assert mixture["languages"]["tenths"] == [{"fr": 1.0}] * 10
     assert telemetry.read(trained.parent / "run") == telemetry.read(trained)
 
 

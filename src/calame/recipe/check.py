@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from importlib.util import find_spec
 
+from calame.recipe.check_mixture import mixtures, phases
 from calame.recipe.check_timed import Known, Where, contexts, schedules
 from calame.recipe.corpus import Source
 from calame.recipe.errors import Problem
@@ -150,35 +151,6 @@ def _beginnings(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]
         )
 
 
-def _weights(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
-    weights, sources = recipe.pretrain.mixture.weights, recipe.corpus.sources
-    if weights is None or not known("corpus", "sources"):
-        return
-    if not all(known("pretrain", "mixture", "weights", name) for name in sources):
-        return
-    key = where("pretrain", "mixture", "weights")
-    if unknown := sorted(set(weights) - set(sources)):
-        yield Problem(key, f"no source is called {', '.join(unknown)}", f"sources: {', '.join(sorted(sources))}")
-    if missing := sorted(set(sources) - set(weights)):
-        yield Problem(key, f"no weight for {', '.join(missing)}", remedy="give each source its weight; 0 leaves it out")
-    total = sum(weights.values())
-    if abs(total - 1) > 1e-6:
-        right = ", ".join(f"{name}: {weight}" for name, weight in _rounded(weights).items())
-        remedy = f"with the same proportions: {right}" if total else ""
-        yield Problem(key, f"the weights add up to {total:.6g}", "1", remedy)
-    if tiny := [name for name, weight in weights.items() if 0 < weight < 1e-5]:
-        yield Problem(key, f"{', '.join(tiny)}: less than ten tokens in a million", "0, or at least 1e-5")
-
-
-def _rounded(weights: Mapping[str, float]) -> dict[str, float]:
-    """The weights in the same proportions, to six digits, so that they add up to 1: the greatest takes the rest."""
-    total = sum(weights.values()) or 1
-    shares = {name: round(weight / total, 6) for name, weight in weights.items()}
-    greatest = max(shares, key=lambda name: shares[name])
-    rest = 1 - sum(share for name, share in shares.items() if name != greatest)
-    return {**shares, greatest: round(rest, 6)}
-
-
 def _languages(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     if not known("languages"):
         return
@@ -298,7 +270,8 @@ CHECKS = (
     _length,
     _beginnings,
     schedules,
-    _weights,
+    mixtures,
+    phases,
     _languages,
     _sources,
     _conversations,

@@ -21,6 +21,10 @@ class Source(Section):
     language: Language | None = Field(
         default=None, description="language of every document; else the column language or lang"
     )
+    kind: Name | None = Field(
+        default=None,
+        description="of text, e.g. web, books, wiki: what mixtures by kind go by; derived: one of its own",
+    )
     text: str = Field(default="text", description="column that holds the text")
     group: str | None = Field(
         default=None, description="column of what must not be split between training and validation"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
+from calame.recipe.mixture import SHARES, SUM_WITHIN, Shares
 from calame.recipe.precision import derived_state
 from calame.recipe.schema import Execution, Model, Pretrain, Recipe, Sft
 from calame.recipe.timeline import last_of
 from calame.recipe.units import say_count
+
+M = TypeVar("M", bound=Shares)
 
 
 @dataclass(frozen=True)
@@ -65,14 +68,10 @@ def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
 
 
 def _derive_pretrain(pretrain: Pretrain, notes: list[Derived]) -> Pretrain:
-    mixture, schedule = pretrain.mixture, pretrain.schedule
+    schedule = pretrain.schedule
     optimizer = _settle(pretrain.optimizer, "pretrain.optimizer", notes, {"state": derived_state(pretrain.precision)})
     pretrain = pretrain.model_copy(update={"optimizer": optimizer})
-    total = sum((mixture.weights or {}).values())
-    if mixture.normalise and mixture.weights and total and abs(total - 1) > 1e-6:  # as what is refused without it
-        weights = {name: weight / total for name, weight in mixture.weights.items()}
-        notes.append(Derived("pretrain.mixture.weights", weights, f"those written add up to {total:g}"))
-        pretrain = pretrain.model_copy(update={"mixture": mixture.model_copy(update={"weights": weights})})
+    pretrain = pretrain.model_copy(update=_normalise(pretrain, notes))
     if schedule.warmup is None:
         reason = f"2 % of {say_count(pretrain.tokens)} tokens"
         notes.append(Derived("pretrain.schedule.warmup", default_warmup(pretrain.tokens), reason, at_start=True))
@@ -87,6 +86,29 @@ def _derive_pretrain(pretrain: Pretrain, notes: list[Derived]) -> Pretrain:
         schedule = _settle(schedule, "pretrain.schedule", notes, shape)
         pretrain = pretrain.model_copy(update={"schedule": schedule})
     return pretrain
+
+
+def _normalise(pretrain: Pretrain, notes: list[Derived]) -> dict[str, Any]:
+    """The mixture and the phases of a recipe, their shares divided by their sum where it says so."""
+    everywhere = pretrain.mixture.normalise
+    phases = {
+        name: phase.model_copy(
+            update={"mixture": _of_sum_1(phase.mixture, f"phases.{name}.mixture", everywhere, notes)}
+        )
+        for name, phase in (pretrain.phases or {}).items()
+    }
+    return {"mixture": _of_sum_1(pretrain.mixture, "mixture", None, notes), "phases": phases or pretrain.phases}
+
+
+def _of_sum_1(mixture: M, key: str, everywhere: bool | None, notes: list[Derived]) -> M:
+    update = {}
+    for way in SHARES if mixture.normalise or everywhere else ():
+        shares: dict[str, float] = getattr(mixture, way) or {}
+        total = sum(shares.values())
+        if total and abs(total - 1) > SUM_WITHIN:  # as what is refused without it
+            update[way] = {name: share / total for name, share in shares.items()}
+            notes.append(Derived(f"pretrain.{key}.{way}", update[way], f"those written add up to {total:g}"))
+    return mixture.model_copy(update=update)
 
 
 def default_decay(horizon: int) -> int:

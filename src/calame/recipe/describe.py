@@ -42,7 +42,7 @@ def all_keys(model: type[BaseModel] = Recipe, prefix: str = "") -> Iterator[tupl
         if section is None:
             yield key, field
         else:
-            named = getattr(field.annotation, "__origin__", None) is dict
+            named = _is_named(field.annotation)
             yield from all_keys(section, f"{key}.NAME." if named else f"{key}.")
 
 
@@ -56,7 +56,7 @@ def known_keys(path: tuple[str, ...]) -> list[str]:
             continue
         field = next((f for name, f in model.model_fields.items() if part in (name, f.alias)), None)
         model = _section_of(field.annotation) if field else None
-        named = field is not None and getattr(field.annotation, "__origin__", None) is dict
+        named = field is not None and _is_named(field.annotation)
     return [field.alias or name for name, field in model.model_fields.items()] if model else []
 
 
@@ -65,3 +65,9 @@ def _section_of(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((s for a in getattr(annotation, "__args__", ()) if (s := _section_of(a)) is not None), None)
+
+
+def _is_named(annotation: Any) -> bool:
+    """Whether the sections of an annotation have names of the user's own, as in `dict[Name, Phase] | None`."""
+    inside = getattr(annotation, "__args__", ())
+    return getattr(annotation, "__origin__", None) is dict or any(map(_is_named, inside))

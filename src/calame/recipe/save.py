@@ -23,7 +23,7 @@ def _lines(data: dict[str, Any], prefix: str, notes: dict[str, Derived]) -> Iter
     for key, value in data.items():
         note = notes.get(prefix + key)
         if isinstance(value, dict) and value:
-            yield f"{indent}{_scalar(key)}:"
+            yield f"{indent}{_scalar(key)}:" + (f"  # derived: {note.reason}" if note else "")
             yield from _lines(value, f"{prefix}{key}.", notes)
         elif note is not None and note.at_start:
             yield f"{indent}# {key}: {_scalar(note.value)}  # settled at the first start: {note.reason}"

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from calame.recipe.corpus import Corpus
+from calame.recipe.mixture import Mixture, Phase
 from calame.recipe.modes import Mode
 from calame.recipe.section import LEAST_VOCABULARY, SELECT, Language, Name, Positive, PositiveTokens, Section
 from calame.recipe.timeline import Timeline
@@ -101,18 +102,6 @@ class Schedule(Section):
     )
 
 
-class Mixture(Section):
-    weights: dict[Name, Annotated[Share, Field(ge=0)]] | None = Field(
-        default=None, description="share of the tokens by source, adding up to 1; derived: by size"
-    )
-    normalise: Literal[True] | None = Field(
-        default=None, description="true: weights of any sum are divided by it; derived: another sum than 1 is refused"
-    )
-    epochs: Annotated[float, Field(gt=0)] = Field(
-        default=4.0, description="no source is read more often than this; the others take its place"
-    )
-
-
 class Guard(Section):
     """What becomes of a step whose loss or gradient is no number, or whose loss is a spike: over `threshold` robust
     deviations (1.4826 x median absolute deviation; Rousseeuw & Croux 1993) above the median of the last `window`."""
@@ -155,7 +144,15 @@ class Pretrain(Section):
         description="masked: attention and positions stop at a document's edge; stream: they run across; "
         "chunks: rows of one document each, filled up with padding that counts as tokens read",
     )
+    order: Literal["even"] | None = Field(
+        default=None,
+        description="even: rows of one source each, so dealt that the shares hold at every moment, to a row; derived: "
+        "documents drawn by lot, so that they hold in every window of about a million tokens",
+    )
     mixture: Mixture = Mixture()
+    phases: Annotated[dict[Name, Phase], Field(min_length=1)] | None = Field(
+        default=None, description="parts of the stream, one after the other, each with a mixture of its own"
+    )
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     clip: Annotated[float, Field(gt=0)] = Field(default=1.0, description="greatest norm of the whole gradient")

@@ -9,13 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from calame.recipe.units import Tokens
 
 NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|best:.+)$"
+CELL = f"^({LANGUAGE[1:-1]})/({NAME[1:-1]})$"
 PATTERNS = {  # in words, for messages
     NAME: "small letters, digits, '.', '_' and '-', a letter or digit first",
     LANGUAGE: "two or three small letters, e.g. fr",
+    CELL: "LANGUAGE/KIND, e.g. fr/web",
     SELECT: "last, or best:METRIC, e.g. best:val/mixed/loss",
 }
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Language = Annotated[str, StringConstraints(pattern=LANGUAGE)]
+Cell = Annotated[str, StringConstraints(pattern=CELL)]
 LEAST_VOCABULARY = 264  # entries; 256 bytes, 6 special tokens, and something to learn
 Positive = Annotated[int, Field(gt=0)]
 PositiveTokens = Annotated[Tokens, Field(gt=0)]

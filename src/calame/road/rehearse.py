@@ -22,7 +22,7 @@ from typing import Any
 from calame.recipe.derive import derive
 from calame.recipe.errors import refuse
 from calame.recipe.load import load_recipe
-from calame.recipe.schema import Recipe
+from calame.recipe.schema import Pretrain, Recipe
 from calame.recipe.timeline import last_of
 from calame.recipe.units import say_count
 from calame.road.stages import build_road
@@ -81,14 +81,23 @@ def _small(recipe: Recipe) -> Recipe:
     """The recipe cut down to a few steps with many checkpoints: in fp32 and not compiled, unless the recipe itself asks
     to be deterministic."""
     batch, context = last_of(recipe.pretrain.batch), last_of(recipe.pretrain.context)
-    enough = recipe.pretrain.mixture.model_copy(update={"epochs": 1000.0})  # however little text there is
-    changes = {"tokens": STEPS * batch, "batch": batch, "context": context, "mixture": enough}
+    changes = {"tokens": STEPS * batch, "batch": batch, "context": context, **_uncapped(recipe.pretrain)}
     as_it_is = recipe.execution.deterministic
     pretrain = recipe.pretrain.model_copy(update=changes if as_it_is else {**changes, "precision": "fp32"})
     often = {"validate_every": 8 * batch, "save_every": 2 * batch, "log_every": 1, "keep": 2, "keep_every": None}
     calm = {"deadline": None, "validation_tokens": context, "telemetry": []}
     execution = recipe.execution.model_copy(update={**often, **calm, **({} if as_it_is else {"compile": "off"})})
     return derive(recipe.model_copy(update={"pretrain": pretrain, "execution": execution, "select": "last"}))[0]
+
+
+def _uncapped(keys: Pretrain) -> dict[str, Any]:
+    """The mixture and the phases, however little text there is."""
+    much = {"epochs": 1000.0, "epochs_by_source": None}
+    phases = {
+        name: phase.model_copy(update={"mixture": phase.mixture.model_copy(update=much)})
+        for name, phase in (keys.phases or {}).items()
+    }
+    return {"mixture": keys.mixture.model_copy(update=much), "phases": phases or None}
 
 
 def _kill_and_compare(job: Job, place: Path, kills: int) -> Tally:

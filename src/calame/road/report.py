@@ -101,19 +101,48 @@ def _ledger(path: Path) -> str:
 
 def _mixture(path: Path) -> str:
     mixture = _json(path / "pretrain/mixture.json")
-    if not mixture or len(mixture["wanted"]) < 2:
+    if not mixture:
         return ""
-    rows = [
-        [
-            name,
-            say_count(mixture["sizes"][name]),
-            f"{wanted:.1%}",
-            *(f"{tenth[name]:.1%}" for tenth in mixture["tenths"]),
-        ]
-        for name, wanted in mixture["wanted"].items()
-    ]
-    head = ["source", "tokens", "wanted", *map(str, range(1, 11))]
-    return "<h3>Share of the stream, tenth by tenth</h3>" + _table(head, rows)
+    parts = [_shares(mixture, "the stream")]
+    for phase in mixture.get("phases", []):
+        parts.append(_shares(phase, f"{phase['name']}, {say_count(phase['from'])} to {say_count(phase['to'])} tokens"))
+    said = "".join(parts)
+    return (
+        f"<h3>Share of the stream, tenth by tenth: achieved, and asked for where that changes</h3>{said}"
+        if said
+        else ""
+    )
+
+
+def _shares(mixture: dict[str, Any], title: str) -> str:
+    """Shares of a part of the stream by source and by language; nothing where there is one of each."""
+    parts = []
+    for name, found in (("source", mixture), ("language", mixture.get("languages", {"wanted": {}}))):
+        if len(found["wanted"]) < 2:
+            continue
+        rows, requested = [], found.get("requested", [])
+        for part, wanted in found["wanted"].items():
+            rows.append([part, say_count(found["sizes"][part]), f"{wanted:.1%}", *_percents(found["tenths"], part)])
+            if len({tenth[part] for tenth in requested}) > 1:
+                rows.append(["asked for", "", "", *_percents(requested, part)])
+        parts.append(_table([name, "tokens", "wanted", *map(str, range(1, 11))], rows))
+        if requested:
+            parts.append(f"<p class=soft>{escape(title)}, by {name}: {_furthest(found)}</p>")
+    return "".join(parts)
+
+
+def _percents(tenths: Sequence[dict[str, float]], name: str) -> list[str]:
+    return [f"{tenth[name]:.1%}" for tenth in tenths]
+
+
+def _furthest(found: dict[str, Any]) -> str:
+    """The share that is furthest from what was asked for, in words."""
+    off, name, tenth = max(
+        (abs(achieved[name] - asked[name]), name, number)
+        for number, (asked, achieved) in enumerate(zip(found["requested"], found["tenths"], strict=True), 1)
+        for name in achieved
+    )
+    return f"furthest off by {100 * off:.2f} points, {escape(name)} in tenth {tenth}"
 
 
 def _tokenizer(path: Path) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 from calame.corpus.files import name_in
 from calame.corpus.read import SourceReader
 from calame.recipe.errors import Problem, UserError
+from calame.recipe.mixture import kinds_matter
 from calame.recipe.schema import Recipe
 from calame.recipe.section import Section
 from calame.road.inputs import Inputs, find_inputs
@@ -53,7 +54,7 @@ class _Builder:
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
         recipe = self.folder.recipe
-        keys = _keys(reader.source, "from")
+        keys = _keys(reader.source, "from", "kind")  # its kind is the mixture's matter
         if not reader.files:
             keys["from"] = reader.source.location
         if reader.source.location.startswith("builtin:"):
@@ -128,6 +129,8 @@ class _Builder:
         keys = {"model": _keys(recipe.model, "init"), "pretrain": _keys(recipe.pretrain, "tokens"), "seed": recipe.seed}
         if recipe.pretrain.load:  # what counts is what is in it
             keys["pretrain"]["load"] = _keys(recipe.pretrain.load, "from")
+        if kinds_matter(recipe.pretrain.mixture, recipe.pretrain.phases):
+            keys["kinds"] = {name: source.kind or name for name, source in recipe.corpus.sources.items()}
 
         def make(work: Work) -> None:
             from calame.training.determinism import deterministic

@@ -14,24 +14,20 @@ import numpy as np
 from calame.shards.loader import Loader
 from calame.shards.mixture import Mixture
 from calame.shards.read import Shard
-from calame.shards.rows import Rows, lay_out_chunks
-
-
-def places(shard: Shard, context: int) -> int:
-    """Places that the documents of a shard take, in whole rows."""
-    return int((-(-np.diff(shard.starts) // context) * context).sum())
+from calame.shards.rows import Pieces, Rows, lay_out_chunks
 
 
 class ChunkLoader(Loader):
     """The loader whose rows hold one document each. `mixture`: of places, with the context as its grain."""
 
-    def __init__(self, shards: Sequence[Shard], mixture: Mixture, context: int, pad: int, seed: int):
+    def __init__(
+        self, shards: Sequence[Shard], mixture: Mixture, context: int, pad: int, seed: int, even: bool = False
+    ):
         assert mixture.grain == context
-        super().__init__(shards, mixture, context, False, seed)
+        super().__init__(shards, mixture, context, False, seed, even)
         self.pad = pad
 
-    def _rows_of_window(self, window: int, context: int) -> Rows:
-        pieces = self._pieces(window)
+    def _lay_out(self, pieces: Pieces, context: int) -> Rows:
         ends = [self.shards[s].starts[d + 1] for s, d in zip(pieces.source, pieces.document, strict=True)]
         held = replace(pieces, length=np.minimum(pieces.length, np.array(ends, np.int64) - pieces.begin))
         return lay_out_chunks(self._gather(held), held.length, context, self.pad)

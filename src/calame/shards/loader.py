@@ -3,6 +3,9 @@
 Each source has an endless stream of tokens: its documents in a seeded order, another one for each epoch. A window takes
 its quota from each stream, cuts documents at its edges, shuffles the pieces and lays them out in rows. So any
 position can be asked at once, whatever came before, on any number of processes.
+
+Where the mixture asks for languages, a source of several has a stream for each: the documents of that language, in the
+order in which they stand in the source's own stream (`shards/streams.py`).
 """
 
 from __future__ import annotations
@@ -14,64 +17,13 @@ from functools import lru_cache
 import numpy as np
 
 from calame.recipe.timeline import Timeline
+from calame.shards.even import deal_rows, in_rows
 from calame.shards.mixture import Mixture
-from calame.shards.order import permute, scramble, seed_of
+from calame.shards.order import scramble, seed_of
 from calame.shards.read import Shard
 from calame.shards.rows import Pieces, Rows, lay_out
+from calame.shards.streams import Stream
 from calame.tokenizer.tokenizer import Tokenizer
-
-CHUNK = 1 << 16  # documents whose order is worked out at once
-
-
-class Stream:
-    """One source's documents in seeded order, epoch after epoch, addressed by token. `grain`: each document's length
-    counts as the next multiple of it, and positions asked for are multiples too."""
-
-    def __init__(self, shard: Shard, number: int, seed: int, grain: int = 1):
-        self.shard, self.number = shard, number
-        self.seed = seed
-        self.lengths = -(-np.diff(shard.starts) // grain) * grain
-        self.size = int(self.lengths.sum())
-        self._edges = lru_cache(maxsize=2)(self._edges_of_epoch)
-        self._chunk = lru_cache(maxsize=4)(self._chunk_of_epoch)
-
-    def pieces(self, start: int, stop: int) -> Pieces:
-        """The documents of tokens [start, stop) of the stream; the first and last may be parts."""
-        parts = []
-        while start < stop:
-            epoch, begin = divmod(start, self.size)
-            chunk = int(np.searchsorted(self._edges(epoch), begin, "right")) - 1
-            order, ends = self._chunk(epoch, chunk)
-            end = min(stop - epoch * self.size, int(ends[-1]))
-            first = int(np.searchsorted(ends, begin, "right"))
-            last = int(np.searchsorted(ends, end, "left"))
-            parts.append(self._cut(order[first : last + 1], ends[first : last + 1], begin, end))
-            start += end - begin
-        return Pieces.join(parts) if parts else self._cut(np.zeros(0, np.int64), np.zeros(0, np.int64), 0, 0)
-
-    def _cut(self, documents: np.ndarray, ends: np.ndarray, begin: int, end: int) -> Pieces:
-        lengths = self.lengths[documents]
-        skip = np.maximum(begin - (ends - lengths), 0)
-        return Pieces(
-            np.full(len(documents), self.number),
-            documents,
-            self.shard.starts[documents] + skip,
-            np.minimum(ends, end) - (ends - lengths) - skip,
-        )
-
-    def _edges_of_epoch(self, epoch: int) -> np.ndarray:
-        """Tokens before each chunk of an epoch, and the total."""
-        chunks = range(-(-self.shard.documents // CHUNK))
-        return np.cumsum([0] + [int(self.lengths[self._order(epoch, chunk)].sum()) for chunk in chunks])
-
-    def _chunk_of_epoch(self, epoch: int, chunk: int) -> tuple[np.ndarray, np.ndarray]:
-        """The documents of a chunk in their order, and where each ends, in tokens since the epoch's beginning."""
-        order = self._order(epoch, chunk)
-        return order, self._edges(epoch)[chunk] + np.cumsum(self.lengths[order])
-
-    def _order(self, epoch: int, chunk: int) -> np.ndarray:
-        places = np.arange(chunk * CHUNK, min((chunk + 1) * CHUNK, self.shard.documents))
-        return permute(places, self.shard.documents, seed_of(self.seed, self.shard.name, epoch))
 
 
 @dataclass(frozen=True)
@@ -89,15 +41,30 @@ class Loader:
     """Batches of the training stream of several sources.
 
     `context`: tokens of a row, or the timeline that says so by position. The mixture's window is a multiple of every
-    context, so that steps of the context change neither the text nor its order, only where rows are cut.
+    context, so that steps of the context change neither the text nor its order, only where rows are cut. Its names are
+    those of the shards in their order, or SOURCE/LANGUAGE for each language of one.
+    even: the rows of a window, each of one source, stand so that the shares hold all along it (`shards/even.py`).
     """
 
-    def __init__(self, shards: Sequence[Shard], mixture: Mixture, context: int | Timeline, masked: bool, seed: int):
+    def __init__(
+        self,
+        shards: Sequence[Shard],
+        mixture: Mixture,
+        context: int | Timeline,
+        masked: bool,
+        seed: int,
+        even: bool = False,
+    ):
         self.timeline = Timeline(context, context) if isinstance(context, int) else context
         self.context = self.timeline.segments[-1].context
         self.shards, self.mixture, self.masked = list(shards), mixture, masked
-        self.seed = seed
-        self.streams = [Stream(shard, number, seed, mixture.grain) for number, shard in enumerate(self.shards)]
+        self.seed, self.even = seed, even
+        numbers = {shard.name: number for number, shard in enumerate(self.shards)}
+        self.streams = []
+        for name in mixture.names:
+            source, _, language = name.partition("/")
+            number = numbers[source]
+            self.streams.append(Stream(self.shards[number], number, seed, mixture.grain, language))
         self._window = lru_cache(maxsize=2)(self._rows_of_window)
 
     def batch(self, position: int, tokens: int) -> Rows:
@@ -105,8 +72,9 @@ class Loader:
         context, parts = self.timeline.at(position).context, []
         assert context == self.timeline.at(position + tokens - 1).context, "no batch has rows of two lengths"
         while tokens:
-            window, begin = divmod(position, self.mixture.window)
-            taken = min(tokens, self.mixture.window - begin)
+            window = self.mixture.window_at(position)
+            start, stop = self.mixture.span(window)
+            begin, taken = position - start, min(tokens, stop - position)
             rows = self._window(window, context)
             parts.append(rows[begin // context : (begin + taken) // context])
             position, tokens = position + taken, tokens - taken
@@ -115,9 +83,10 @@ class Loader:
     def trace(self, position: int, tokens: int, tokenizer: Tokenizer) -> list[Trace]:
         """Which documents stand at [position, position + tokens), decoded, in order."""
         found = []
-        for window in range(position // self.mixture.window, (position + tokens - 1) // self.mixture.window + 1):
-            pieces = self._pieces(window)
-            ends = np.cumsum(pieces.length) + window * self.mixture.window
+        mixture = self.mixture
+        for window in range(mixture.window_at(position), mixture.window_at(position + tokens - 1) + 1):
+            pieces = self.pieces(window)
+            ends = np.cumsum(pieces.length) + mixture.span(window)[0]
             for k in np.flatnonzero((ends > position) & (ends - pieces.length < position + tokens)):
                 shard, begin = self.shards[pieces.source[k]], int(ends[k] - pieces.length[k])
                 skip = max(0, position - begin)
@@ -128,17 +97,35 @@ class Loader:
                 found.append(Trace(shard.name, shard.document_id(pieces.document[k]), begin + skip, count, text))
         return found
 
-    def _pieces(self, window: int) -> Pieces:
-        """The pieces of a window in their shuffled order."""
-        quotas = self.mixture.quotas(window)
-        pieces = Pieces.join([s.pieces(*quota) for s, quota in zip(self.streams, quotas, strict=True)])
-        return pieces.take(self._shuffle(window, len(pieces.length)))
+    def pieces(self, window: int) -> Pieces:
+        """The pieces of a window in the order in which they stand in it."""
+        laid, order = self._laid(window)
+        return laid if order is None else in_rows(laid, self.context, order)
 
-    def _shuffle(self, window: int, number: int) -> np.ndarray:
-        return np.argsort(scramble(np.arange(number), seed_of(self.seed, "window", window)), kind="stable")
+    def _laid(self, window: int) -> tuple[Pieces, np.ndarray | None]:
+        """The pieces of a window in the order in which they are laid out in rows; and the order of the rows, where it
+        is another: (rows,) of the largest context."""
+        quotas = self.mixture.quotas(window)
+        parts = [stream.pieces(*quota) for stream, quota in zip(self.streams, quotas, strict=True)]
+        pieces, stream = Pieces.join(parts), np.repeat(np.arange(len(parts)), [len(part.length) for part in parts])
+        lots = scramble(np.arange(len(stream)), seed_of(self.seed, "window", window))
+        if not self.even:
+            return pieces.take(np.argsort(lots, kind="stable")), None
+        by_stream = np.lexsort((lots, stream))
+        pieces, stream = pieces.take(by_stream), stream[by_stream]
+        rows = np.arange(int(pieces.length.sum()) // self.context)
+        lots = scramble(rows, seed_of(self.seed, "rows", window))
+        return pieces, deal_rows(stream, pieces.length, self.context, lots)
 
     def _rows_of_window(self, window: int, context: int) -> Rows:
-        pieces = self._pieces(window)
+        pieces, order = self._laid(window)
+        rows = self._lay_out(pieces, context)
+        if order is None:
+            return rows
+        parts = self.context // context
+        return rows[(order[:, None] * parts + np.arange(parts)).reshape(-1)]
+
+    def _lay_out(self, pieces: Pieces, context: int) -> Rows:
         return lay_out(self._gather(pieces), pieces.length, context, self.masked)
 
     def _gather(self, pieces: Pieces) -> np.ndarray:

@@ -50,6 +50,15 @@ class Shard:
     def documents(self) -> int:
         return len(self.index)
 
+    def lengths(self, grain: int = 1) -> np.ndarray:
+        """(documents,) tokens, each document's count rounded up to a multiple of `grain`."""
+        return -(-np.diff(self.starts) // grain) * grain
+
+    def tokens_by_language(self, grain: int = 1) -> dict[str, int]:
+        """Tokens, by `lengths`, of each language that there is text in."""
+        sums = np.bincount(self.index["language"], self.lengths(grain), len(self.languages))
+        return {language: int(n) for language, n in zip(self.languages, sums, strict=True) if n}
+
     def document_id(self, document: int) -> str:
         """The id under which the corpus knows a document."""
         return f"{self.name}/{bytes(self.index['hash'][document]).hex()}"

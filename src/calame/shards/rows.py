@@ -41,7 +41,7 @@ class Rows:
     documents: np.ndarray
     positions: np.ndarray
 
-    def __getitem__(self, rows: slice) -> Rows:
+    def __getitem__(self, rows: slice | np.ndarray) -> Rows:
         return Rows(self.tokens[rows], self.targets[rows], self.documents[rows], self.positions[rows])
 
     def __len__(self) -> int:

@@ -1,6 +1,6 @@
 """Stage pretrain: the shards, in their mixture, through the loop.
 
-checkpoints/step-XXXXXXXX/, metrics.jsonl, mixture.json (wanted and achieved shares by tenth), tokenizer/
+checkpoints/step-XXXXXXXX/, metrics.jsonl, mixture.json (shares wanted and achieved, by tenth), tokenizer/
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from calame.model.decoder import Noise
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
 from calame.recipe.timeline import Timeline, values_of
-from calame.run.files import write_json
+from calame.run.files import read_json, write_json
 from calame.run.sinks import Sinks
 from calame.run.telemetry import Telemetry
-from calame.shards.chunks import ChunkLoader, places
+from calame.shards.account import account, by_source, read_before
+from calame.shards.blend import blend
+from calame.shards.chunks import ChunkLoader
 from calame.shards.loader import Loader
-from calame.shards.mixture import Mixture
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Observer, Plan, Progress, Trainer
 from calame.training.setup import fit_micro_batch, keep_tokenizer, open_shards, prepare, validation_observer
@@ -34,16 +35,15 @@ def training_stream(
 ) -> Loader:
     """The pretraining stream of a recipe: what `pretrain` reads and `calame trace` shows. In rows of another `context`
     the order of the text is the same, but for what is shuffled within a window."""
-    pretrain = recipe.pretrain
+    pretrain, sources = recipe.pretrain, recipe.corpus.sources
     timeline = Timeline(context, context) if context else pretrain.timeline
-    context = timeline.segments[-1].context
+    context, even = timeline.segments[-1].context, pretrain.order == "even"
     opened = open_shards(shards, "train", tokenizer)
-    weights, epochs = pretrain.mixture.weights, pretrain.mixture.epochs
     if pretrain.documents == "chunks":
-        mixture = Mixture({shard.name: places(shard, context) for shard in opened}, weights, epochs, context, context)
-        return ChunkLoader(opened, mixture, context, tokenizer.special.pad, recipe.seed)
-    mixture = Mixture({shard.name: int(shard.starts[-1]) for shard in opened}, weights, epochs, context)
-    return Loader(opened, mixture, timeline, pretrain.documents == "masked", recipe.seed)
+        mixture = blend(pretrain, sources, opened, context, context)
+        return ChunkLoader(opened, mixture, context, tokenizer.special.pad, recipe.seed, even)
+    mixture = blend(pretrain, sources, opened, context)
+    return Loader(opened, mixture, timeline, pretrain.documents == "masked", recipe.seed, even)
 
 
 def pretrain(
@@ -59,7 +59,7 @@ def pretrain(
     tokenizer = Tokenizer.load(tokenizer_folder)
     loader = training_stream(recipe, shards, tokenizer)
     start = _place(recipe, loader)
-    loader.mixture.check(start.reads(keys.tokens)[1], keys.mixture.epochs)
+    loader.mixture.check(start.reads(keys.tokens)[1])
     bench = prepare(recipe, tokenizer, loader.masked)
     context, model = loader.context, bench.model.config
     portion = bench.team.portion("pretrain.batch", math.gcd(*values_of(keys.batch)), context)
@@ -68,7 +68,7 @@ def pretrain(
     at_once = fit_micro_batch(bench, loss, loader, keys.optimizer, portion)
     # Validation text is always masked, as in the stage evaluation, whatever the rows that are trained on.
     asked = loss if loader.masked else replace(bench, masked=True).loss()
-    write_json(folder / "mixture.json", _mixture(loader.mixture, *start.reads(keys.tokens)))
+    _write_account(loader, *start.reads(keys.tokens), folder / "mixture.json")
     keep_tokenizer(tokenizer_folder, folder)
     special = tokenizer.special
     slices = slices_of(
@@ -92,12 +92,18 @@ def pretrain(
         peak_flops,
         [
             (every, validation_observer(asked, slices, at_once, bench.team)),
-            (every, _consumption(loader.mixture, start.origin.data)),
+            (every, _consumption(loader, start.origin.data)),
         ],
         partial(begin_from, keys=keys.load) if keys.load else None,
         team=bench.team,
         graphed=bench.graphed,
     ).run()
+
+
+def _write_account(loader: Loader, first: int, last: int, path: Path) -> None:
+    """Write it, unless it is there: for hundreds of millions of documents the orders of its epochs take minutes."""
+    if not path.is_file() or (found := read_json(path)).get("from") != first or found.get("to") != last:
+        write_json(path, account(loader, first, last))
 
 
 def _place(recipe: Recipe, loader: Loader) -> Place:
@@ -147,28 +153,17 @@ def _metric(rule: str, slices: Sequence[str]) -> str | None:
     return metric
 
 
-def _consumption(mixture: Mixture, before: int) -> Observer:
+def _consumption(loader: Loader, before: int) -> Observer:
     """data/SOURCE/tokens and /epochs: how much of each source has been read, with what the run it began from read
     `before` its own count."""
+    sizes = {shard.name: sum(shard.tokens_by_language(loader.mixture.grain).values()) for shard in loader.shards}
 
     def observe(progress: Progress) -> dict[str, float]:
+        read = by_source(read_before(loader, progress.position + before))
         values = {}
-        for (name, tokens), size in zip(
-            mixture.read_before(progress.position + before).items(), mixture.sizes, strict=True
-        ):
-            values[f"data/{name}/tokens"] = round(tokens)
-            values[f"data/{name}/epochs"] = round(tokens / max(size, 1), 4)
+        for name, size in sizes.items():
+            values[f"data/{name}/tokens"] = round(read.get(name, 0))
+            values[f"data/{name}/epochs"] = round(read.get(name, 0) / max(size, 1), 4)
         return values
 
     return observe
-
-
-def _mixture(mixture: Mixture, first: int, last: int) -> dict:
-    return {
-        "window": mixture.window,
-        "sizes": dict(zip(mixture.names, mixture.sizes, strict=True)),
-        "wanted": mixture.weights,
-        "tenths": [
-            {name: round(share, 5) for name, share in tenth.items()} for tenth in mixture.tenths(last - first, first)
-        ],
-    }
