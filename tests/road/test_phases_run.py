@@ -22,7 +22,7 @@ def fingerprints(path: str, *overrides: str) -> dict[str, str]:
 
 
 def test_phases_are_run_told_and_gone_on_with(toy, capsys, monkeypatch):
-    path = toy.recipe(pretrain__phases=PHASES, pretrain__order="even", pretrain__tokens=5120, sft=None)
+    path = toy.recipe(pretrain__phases=PHASES, pretrain__tokens=5120, sft=None)
     assert main(["run", path, "--to", "pretrain"]) == 0
     found = json.loads(Path("runs/toy/pretrain/mixture.json").read_text())
     naive, cooldown = found["phases"]

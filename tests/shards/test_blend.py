@@ -31,7 +31,7 @@ def shards(tmp_path_factory: Any) -> dict[str, Path]:
 
 def recipe(mixture: dict[str, Any], **changes: Any) -> Recipe:
     keys = {"languages": ["fr", "it"], "corpus": {"sources": SOURCES}, "pretrain__mixture": mixture}
-    return recipe_of(**{**keys, "pretrain__order": "even", "pretrain__context": 16, "pretrain__batch": 64, **changes})
+    return recipe_of(**{**keys, "pretrain__context": 16, "pretrain__batch": 64, **changes})
 
 
 def stream(shards: dict[str, Path], mixture: dict[str, Any], **changes: Any) -> Loader:

@@ -144,9 +144,9 @@ class Pretrain(Section):
         description="masked: attention and positions stop at a document's edge; stream: they run across; "
         "chunks: rows of one document each, filled up with padding that counts as tokens read",
     )
-    order: Literal["even"] | None = Field(
-        default=None,
-        description="even: rows of one source each, so dealt that the shares hold at every moment, to a row; derived: "
+    order: Literal["even", "lot"] = Field(
+        default="even",
+        description="even: rows of one source each, so dealt that the shares hold at every moment, to a row; lot: "
         "documents drawn by lot, so that they hold in every window of about a million tokens",
     )
     mixture: Mixture = Mixture()
