@@ -1,0 +1,64 @@
+"""Lines that are no text: boilerplate of pages, page numbers of print, what a page repeats."""
+
+from __future__ import annotations
+
+import re
+
+EDGES = " \t\u00a0\u202f.:…!?>»<«|·•*-–—→←↑›‹[]()+#/"
+LONGEST = 400  # characters of a line that may be boilerplate
+WEAK, STRONG = 1, 2
+
+
+def line_matcher(patterns: list[str]) -> re.Pattern[str]:
+    """Matches a whole line that one of the patterns matches."""
+    return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
+
+
+def remove_boilerplate(text: str, phrases: frozenset[str], pattern: re.Pattern[str]) -> str:
+    """Without the lines that are one of the phrases, or that the pattern matches.
+
+    A phrase of one word (Contact, Recherche) may also be a heading: it goes only beside another such line.
+    """
+    lines = text.split("\n")
+    marks = [_mark(line, phrases, pattern) for line in lines]
+    if not any(marks):
+        return text
+    gone: set[int] = set()
+    row: list[int] = []
+    for at, (line, mark) in enumerate(zip([*lines, "."], [*marks, 0], strict=True)):
+        if mark:
+            row.append(at)
+        elif line and not line.isspace():
+            if len(row) > 1 or (row and marks[row[0]] == STRONG):
+                gone.update(row)
+            row = []
+    return "\n".join(line for at, line in enumerate(lines) if at not in gone)
+
+
+def _mark(line: str, phrases: frozenset[str], pattern: re.Pattern[str]) -> int:
+    if not line or len(line) > LONGEST:
+        return 0
+    bare = line.strip()
+    phrase = bare.strip(EDGES).lower().replace("’", "'")
+    if phrase in phrases:
+        return STRONG if " " in phrase else WEAK
+    return STRONG if pattern.fullmatch(bare) else 0
+
+
+def remove_matching(text: str, pattern: re.Pattern[str]) -> str:
+    """Without the lines that the pattern matches."""
+    lines = text.split("\n")
+    kept = [line for line in lines if not line or len(line) > LONGEST or not pattern.fullmatch(line.strip())]
+    return text if len(kept) == len(lines) else "\n".join(kept)
+
+
+def remove_repeats(text: str, characters: int) -> str:
+    """Lines of so many characters and more stay once."""
+    lines, kept, seen = text.split("\n"), [], set()
+    for line in lines:
+        if len(line) >= characters:
+            if line in seen:
+                continue
+            seen.add(line)
+        kept.append(line)
+    return text if len(kept) == len(lines) else "\n".join(kept)

@@ -1,0 +1,179 @@
+"""What several rules ask of the same text, measured once.
+
+Words are split as `\\w+|[^\\w\\s]` splits them, but never cut out: a word is where it starts in the text without its
+blanks, and stands for itself by a hash. Equal strings have equal hashes; different ones differ but for a chance of
+about one in 2^64.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from calame.corpus.clean.characters import DIGIT, LETTER, SIGN, SPACE, WORD, classes, code_points, small_letters
+
+BASE = 0x9E3779B97F4A7C15  # odd, hence with an inverse modulo 2^64
+INVERSE = pow(BASE, -1, 1 << 64)
+
+
+class _Powers:
+    """BASE**i and its inverse for i below the longest text so far: uint64, modulo 2^64."""
+
+    def __init__(self) -> None:
+        self.up = self.down = np.ones(1, np.uint64)
+
+    def reach(self, length: int) -> _Powers:
+        if length > len(self.up):
+            size = max(length, 1 << 16)
+            self.up, self.down = (_geometric(base, size) for base in (BASE, INVERSE))
+        return self
+
+
+def _geometric(base: int, size: int) -> np.ndarray:
+    factors = np.full(size, base, np.uint64)
+    factors[0] = 1
+    return np.multiply.accumulate(factors)
+
+
+POWERS = _Powers()
+
+
+class Measured:
+    """A text and what it is made of. n: its characters, c: those that are not blank, w: its words and signs."""
+
+    def __init__(self, text: str):
+        self.text = text
+        self.codes = code_points(text)  # (n,)
+        self.classes = classes()[self.codes]  # (n,)
+
+    @cached_property
+    def _solid(self) -> np.ndarray:
+        """Where characters are that are not blank: (c,) indices into the text."""
+        return np.flatnonzero(~self.classes & SPACE)
+
+    @cached_property
+    def solid_classes(self) -> np.ndarray:
+        return self.classes[self._solid]
+
+    @cached_property
+    def solid_codes(self) -> np.ndarray:
+        return self.codes[self._solid]
+
+    @cached_property
+    def bounds(self) -> np.ndarray:
+        """Where words start among the solid characters, and their end: (w + 1,)."""
+        word = self.solid_classes & WORD != 0
+        starts = np.ones(len(word), bool)
+        # A letter goes on with the word if a letter stands right before it, without a blank between.
+        starts[1:] = ~(word[1:] & word[:-1] & (np.diff(self._solid) == 1))
+        return np.append(np.flatnonzero(starts), len(word))
+
+    @property
+    def words(self) -> int:
+        return len(self.bounds) - 1
+
+    @cached_property
+    def lengths(self) -> np.ndarray:
+        """Characters of each word: (w,)."""
+        return np.diff(self.bounds)
+
+    def holding(self, kind: int) -> np.ndarray:
+        """Of each word, how many of its characters are of a class: (w,)."""
+        return self.summed(self.solid_classes & kind != 0)
+
+    def summed(self, marks: np.ndarray) -> np.ndarray:
+        """Of each word, the sum of a mark of its characters. marks: (c,); (w,)."""
+        return np.diff(np.concatenate(([0], np.cumsum(marks)))[self.bounds])
+
+    @cached_property
+    def is_word(self) -> np.ndarray:
+        """Whether a word is letters and digits and not a sign: (w,)."""
+        return self.solid_classes[self.bounds[:-1]] & WORD != 0
+
+    @cached_property
+    def says_something(self) -> np.ndarray:
+        """Whether a word is more than signs, as datatrove counts them: (w,)."""
+        return self.holding(SIGN) < self.lengths
+
+    @cached_property
+    def _prefix(self) -> tuple[np.ndarray, np.ndarray]:
+        """At each bound, the hash of everything before it, and what takes it back to the beginning: (w + 1,) each."""
+        return prefix_hashes(self.solid_codes, self.bounds)
+
+    def joined(self, n: int) -> np.ndarray:
+        """Hashes of each n words in a row, joined without a blank: (w - n + 1,)."""
+        before, back = self._prefix
+        if self.words < n:
+            return before[:0]
+        return (before[n:] - before[: len(before) - n]) * back[: len(back) - n]
+
+    @cached_property
+    def word_hashes(self) -> np.ndarray:
+        return self.joined(1)
+
+    @cached_property
+    def small_hashes(self) -> np.ndarray:
+        """Hashes of the words in small letters: (w,)."""
+        before, back = prefix_hashes(small_letters()[self.solid_codes], self.bounds)
+        return (before[1:] - before[:-1]) * back[:-1]
+
+    def share(self, kind: int) -> float:
+        """Characters of a class in all characters."""
+        return np.count_nonzero(self.classes & kind) / max(1, len(self.classes))
+
+    @cached_property
+    def special(self) -> float:
+        """Characters that are neither letter, digit nor blank, in all characters."""
+        return 1 - self.share(LETTER | DIGIT | SPACE)
+
+    @cached_property
+    def lines(self) -> list[str]:
+        """As `str.splitlines` parts them."""
+        return self.text.splitlines()
+
+    @cached_property
+    def full_lines(self) -> list[str]:
+        """Between line feeds, those that are not blank."""
+        return [line for line in self.text.split("\n") if line and not line.isspace()]
+
+    @cached_property
+    def runs(self) -> int:
+        """Words as blanks part them."""
+        solid = self._solid
+        return int(len(solid) > 0) + int(np.count_nonzero(np.diff(solid) != 1))
+
+    @cached_property
+    def longest_run(self) -> int:
+        """Characters of the longest word as blanks part them."""
+        blanks = np.flatnonzero(self.classes & SPACE)
+        edges = np.concatenate(([-1], blanks, [len(self.classes)]))
+        return int(np.diff(edges).max()) - 1
+
+
+def prefix_hashes(codes: np.ndarray, bounds: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Polynomial hashes modulo 2^64 of codes[:bound] for each bound, and BASE**-bound."""
+    powers = POWERS.reach(len(codes) + 1)
+    before = np.zeros(len(codes) + 1, np.uint64)
+    np.cumsum((codes.astype(np.uint64) + np.uint64(1)) * powers.up[: len(codes)], out=before[1:])
+    return before[bounds], powers.down[bounds]
+
+
+def hash_words(words: list[str]) -> np.ndarray:
+    """Hashes of words as `Measured` has them, sorted: (words,)."""
+    codes = [code_points(word) for word in words]
+    bounds = np.concatenate(([0], np.cumsum([len(code) for code in codes], dtype=np.int64)))
+    before, back = prefix_hashes(np.concatenate(codes) if codes else np.zeros(0, np.uint32), bounds)
+    return np.sort((before[1:] - before[:-1]) * back[:-1])
+
+
+def among(hashes: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """Whether each hash is one of the wanted, which are sorted and not none: bool of hashes' shape."""
+    at = np.searchsorted(wanted, hashes)
+    return wanted[np.minimum(at, len(wanted) - 1)] == hashes
+
+
+@lru_cache(maxsize=2)
+def measured(text: str) -> Measured:
+    """The text as it was last measured: steps that only judge pass the same one on."""
+    return Measured(text)

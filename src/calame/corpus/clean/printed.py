@@ -1,0 +1,54 @@
+"""Text that was printed in lines: words divided at the end of one, sentences broken over several."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import statistics
+
+DIVIDED = re.compile(r"(\w+)([-‐])[ \t]*\n[ \t]*(\w+)([^\w\s]*)[ \t]?")
+WORDS = re.compile(r"\w+(?:-\w+)*")
+FULL = 0.6  # of a block's median line: a shorter line may end a paragraph
+RUNNING = 0.3  # share of lines that begin small, from which on a block is running text and not verse or a list
+
+
+def join_words(text: str, common: frozenset[str]) -> str:
+    """Words divided at a line's end made whole, where the whole word is known: from elsewhere in the document or among
+    the common words of its language. Compounds (peut-être) keep their hyphen; what is not known stays as it is."""
+    if DIVIDED.search(text) is None:
+        return text
+    divided = {match.start() for match in DIVIDED.finditer(text)}
+    known = {_plain(match[0]) for match in WORDS.finditer(text) if match.start() not in divided} | common
+
+    def join(match: re.Match[str]) -> str:
+        first, hyphen, second, rest = match.groups()
+        if _plain(first + second) in known:
+            return f"{first}{second}{rest}\n"
+        return f"{first}{hyphen}{second}{rest}\n" if _plain(f"{first}-{second}") in known else match[0]
+
+    return DIVIDED.sub(join, text)
+
+
+def _plain(word: str) -> str:
+    return word.lower().replace("ſ", "s")
+
+
+def join_lines(text: str, line_ends: tuple[str, ...]) -> str:
+    """Lines of a block that are broken sentences put together, with a blank; blocks are parted by empty lines."""
+    if "\n" not in text:
+        return text
+    return "\n\n".join(_join_block(block, line_ends) for block in text.split("\n\n"))
+
+
+def _join_block(block: str, line_ends: tuple[str, ...]) -> str:
+    lines = block.split("\n")
+    if len(lines) < 2 or sum(line.lstrip()[:1].islower() for line in lines[1:]) < RUNNING * (len(lines) - 1):
+        return block
+    full = FULL * statistics.median(map(len, lines))
+    joined = lines[0]
+    for before, line in itertools.pairwise(lines):
+        if before.rstrip().endswith(line_ends) and len(before) < full:
+            joined += f"\n{line}"
+        else:
+            joined = f"{joined.rstrip()} {line.lstrip()}"
+    return joined
