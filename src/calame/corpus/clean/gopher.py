@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from calame.corpus.clean.characters import LETTER
-from calame.corpus.clean.measure import Measured, measured
+from calame.corpus.clean.measure import Measured, among, measured
 from calame.corpus.step import Drop
 from calame.recipe.clean import GopherQuality, GopherRepetition
 
 PARAGRAPHS = re.compile(r"\n{2,}")
-LINES = re.compile(r"\n+")
 
 
 def stop_word_finder(words: list[str]) -> re.Pattern[str]:
@@ -87,8 +86,8 @@ def _repetitions(text: str, rules: GopherRepetition) -> Iterator[tuple[str, floa
     """Each measure in its turn, with its name and limit."""
     size = max(1, len(text))
     for name, parts, most, most_characters in (
-        ("paragraphs", PARAGRAPHS.split(text.strip()), rules.paragraphs, rules.paragraph_characters),
-        ("lines", LINES.split(text), rules.lines, rules.line_characters),
+        ("paragraphs", _paragraphs(text), rules.paragraphs, rules.paragraph_characters),
+        ("lines", _lines(text), rules.lines, rules.line_characters),
     ):
         again, characters = repeated(parts)
         yield f"repeated {name}", again / len(parts), most
@@ -99,6 +98,20 @@ def _repetitions(text: str, rules: GopherRepetition) -> Iterator[tuple[str, floa
             yield f"commonest {n}-gram", _commonest(page, n, most * size) / size, most
     for n, most in rules.repeated.items():
         yield f"repeated {n}-grams", _repeated_characters(page, n, most * size) / size, most
+
+
+def _paragraphs(text: str) -> list[str]:
+    """As `re.split(r"\\n{2,}", ...)` parts them."""
+    text = text.strip()
+    return PARAGRAPHS.split(text) if "\n\n\n" in text else text.split("\n\n")
+
+
+def _lines(text: str) -> list[str]:
+    """As `re.split(r"\\n+", ...)` parts them: what stands at either end of the text may be empty."""
+    if "\n" not in text:
+        return [text]
+    first, *inner, last = text.split("\n")
+    return [first, *filter(None, inner), last]
 
 
 def repeated(parts: list[str]) -> tuple[int, int]:
@@ -127,7 +140,7 @@ def _commonest(page: Measured, n: int, enough: float) -> int:
     if most * int(sizes.max()) <= enough:
         return 0
     commonest = ordered[edges[:-1][counts == most]]
-    first = int(np.argmax(grams == commonest[0] if len(commonest) == 1 else np.isin(grams, commonest)))
+    first = int(np.argmax(grams == commonest[0] if len(commonest) == 1 else among(grams, commonest)))
     return most * int(sizes[first])
 
 
@@ -140,7 +153,7 @@ def _repeated_characters(page: Measured, n: int, enough: float) -> int:
     sizes = page.bounds[n:] - page.bounds[:-n]
     if not len(again) or len(again) * int(sizes.max()) <= enough:
         return 0
-    places = np.flatnonzero(np.isin(grams, again))  # all others are met once: they are never a repetition
+    places = np.flatnonzero(among(grams, again))  # all others are met once: they are never a repetition
     met: set[int] = set()
     total = free = 0
     for place, gram, size in zip(places.tolist(), grams[places].tolist(), sizes[places].tolist(), strict=True):

@@ -6,6 +6,7 @@ import re
 
 EDGES = " \t\u00a0\u202f.:…!?>»<«|·•*-–—→←↑›‹[]()+#/"
 LONGEST = 400  # characters of a line that may be boilerplate
+LONGEST_PHRASE = 60
 WEAK, STRONG = 1, 2
 
 
@@ -38,11 +39,11 @@ def remove_boilerplate(text: str, phrases: frozenset[str], pattern: re.Pattern[s
 def _mark(line: str, phrases: frozenset[str], pattern: re.Pattern[str]) -> int:
     if not line or len(line) > LONGEST:
         return 0
-    bare = line.strip()
-    phrase = bare.strip(EDGES).lower().replace("’", "'")
-    if phrase in phrases:
-        return STRONG if " " in phrase else WEAK
-    return STRONG if pattern.fullmatch(bare) else 0
+    if len(line) <= LONGEST_PHRASE:
+        phrase = line.strip(EDGES).lower().replace("’", "'")
+        if phrase in phrases:
+            return STRONG if " " in phrase else WEAK
+    return STRONG if pattern.fullmatch(line.strip()) else 0
 
 
 def remove_matching(text: str, pattern: re.Pattern[str]) -> str:

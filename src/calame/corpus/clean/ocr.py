@@ -50,14 +50,8 @@ class Alphabet:
 
 @lru_cache(maxsize=16)
 def alphabet(letters: str, vowels: str, single: str, consonants: int) -> Alphabet:
-    return Alphabet(
-        table_of(letters + LIGATURES),
-        table_of(vowels),
-        table_of(single),
-        table_of(ORDINARY),
-        table_of(THRICE),
-        consonants,
-    )
+    letters += LIGATURES
+    return Alphabet(*map(table_of, (letters, vowels, single, ORDINARY, THRICE)), consonants=consonants)
 
 
 def alphabet_of(rules: LanguageRules) -> Alphabet:

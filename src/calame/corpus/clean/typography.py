@@ -40,7 +40,9 @@ def round_s(text: str) -> str:
 
 def remove_blank_lines(text: str) -> str:
     """One empty line between paragraphs at most, and no blanks at the ends of lines."""
-    return BLANK_LINES.sub("\n\n", BLANK_ENDS.sub("", text))
+    if " \n" in text or "\t\n" in text:
+        text = BLANK_ENDS.sub("", text)
+    return BLANK_LINES.sub("\n\n", text) if "\n\n\n" in text else text
 
 
 def cut(text: str, characters: int) -> str:
