@@ -37,7 +37,9 @@ def read(files: list[Path], size: int) -> list[Document]:
         rows = [json.loads(line) for line in io.TextIOWrapper(stream, encoding="utf-8", newline="\n")]
         total = sum(len(row["text"].encode()) for row in rows)
         every = max(1, total * len(files) // size)
-        found += [Document(row["text"].strip(), file.name, str(at), row["lang"]) for at, row in enumerate(rows[::every])]
+        found += [
+            Document(row["text"].strip(), file.name, str(at), row["lang"]) for at, row in enumerate(rows[::every])
+        ]
     return found
 
 

@@ -92,7 +92,7 @@ class GopherRepetition(Section):
     line_characters: Limit = Field(default=0.2, description="share of characters in them")
     paragraphs: Limit = Field(default=0.3, description="share of paragraphs seen before")
     paragraph_characters: Limit = Field(default=0.2, description="share of characters in them")
-    top: dict[Positive, Limit] = Field(
+    top: dict[Annotated[int, Field(ge=2)], Limit] = Field(
         default={2: 0.2, 3: 0.18, 4: 0.16}, description="by n: share of characters in the commonest n-gram of words"
     )
     repeated: dict[Positive, Limit] = Field(

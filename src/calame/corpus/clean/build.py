@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from calame.corpus.clean import c4, fineweb, gopher, heuristics, lines, mojibake, ocr, printed, typography, wikitext
-from calame.corpus.clean.measure import hash_words
 from calame.corpus.clean.step import Judge, Mend, Repair, Verdict
 from calame.corpus.step import Step
 from calame.recipe.clean import Clean
@@ -77,7 +76,7 @@ def _repeats(clean: Clean, rules: LanguageRules) -> Mend:
 
 def _heuristics(clean: Clean, rules: LanguageRules, language: str) -> Judge:
     assert clean.heuristics
-    common = hash_words(rules.common_words)
+    common = heuristics.hash_common(rules.common_words)
     return partial(heuristics.judge, rules=clean.heuristics, common=common, language=language)
 
 

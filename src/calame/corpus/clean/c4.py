@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from calame.corpus.clean.measure import measured
 from calame.corpus.document import Document
 from calame.corpus.step import Drop
 from calame.recipe.clean import C4
@@ -42,25 +41,28 @@ class C4Lines:
 
 def keep_lines(text: str, rules: C4, language: LanguageRules) -> str | Drop:
     """The lines that stay, or why the document goes."""
-    page, small = measured(text), text.lower()
+    lines, small = text.splitlines(), text.lower()
     ends, dots = tuple(language.line_ends), ELLIPSIS in language.line_ends or "…" in language.line_ends
-    long_words = page.longest_run > rules.max_word_length
     citations = rules.citations and "[" in text
     lorem = rules.lorem_ipsum and "lorem ipsum" in small
     script = rules.javascript and "javascript" in small
     phrases = [phrase for phrase in language.policy if phrase in small] if rules.policy else []
-    stanzas = _stanzas(page.lines) if rules.verse and rules.end_punctuation else set()
+    stanzas: set[int] | None = None
     kept, sentences = [], 0
-    for number, line in enumerate(page.lines):
+    for number, line in enumerate(lines):
         line = line.strip()
-        if long_words and any(len(word) > rules.max_word_length for word in line.split()):
+        if len(line) > rules.max_word_length and max(map(len, line.split())) > rules.max_word_length:
             continue
         few = len(line.split(None, rules.min_words_per_line)) < rules.min_words_per_line
         if citations:
             line = CITATION.sub("", line)
         ended = line.endswith(ends) and (dots or not line.endswith(ELLIPSIS))
-        if few or (rules.end_punctuation and not ended and number not in stanzas):
+        if few:
             continue
+        if rules.end_punctuation and not ended:
+            stanzas = (_stanzas(lines) if rules.verse else set()) if stanzas is None else stanzas
+            if number not in stanzas:
+                continue
         if lorem and "lorem ipsum" in line.lower():
             return Drop("c4: lorem ipsum")
         if script and "javascript" in line.lower():

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from calame.corpus.clean.characters import LETTER
-from calame.corpus.clean.measure import Measured, among, measured
+from calame.corpus.clean.measure import Measured, among, edges_of, halves, measured
 from calame.corpus.step import Drop
 from calame.recipe.clean import GopherQuality, GopherRepetition
 
@@ -127,33 +127,36 @@ def repeated(parts: list[str]) -> tuple[int, int]:
 
 def _commonest(page: Measured, n: int, enough: float) -> int:
     """Characters, blanks between words included, in all occurrences of the commonest n-gram: the first one of several.
-    A lower bound where even an upper one is not above `enough`."""
-    words = page.word_hashes
-    grams = words[: page.words - n + 1].copy()
-    for later in range(1, n):  # a hash of a row of words, for which their own hashes are the digits
-        grams = grams * np.uint64(0xD6E8FEB86659FD93) + words[later : page.words - n + 1 + later]
-    sizes = page.bounds[n:] - page.bounds[:-n] + n - 1
+    0 where an upper bound is not above `enough`."""
+    longest = int((page.bounds[n:] - page.bounds[:-n]).max()) + n - 1
+    # No n-gram is commoner than the commonest pair of words.
+    if page.commonest_pair * longest <= enough:
+        return 0
+    grams = page.rows(n)
     ordered = np.sort(grams)
-    edges = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1], [True])))
+    edges = edges_of(ordered)
     counts = np.diff(edges)
     most = int(counts.max())
-    if most * int(sizes.max()) <= enough:
-        return 0
     commonest = ordered[edges[:-1][counts == most]]
-    first = int(np.argmax(grams == commonest[0] if len(commonest) == 1 else among(grams, commonest)))
-    return most * int(sizes[first])
+    first = int(np.argmax(among(grams, commonest)))
+    return most * int(page.bounds[first + n] - page.bounds[first] + n - 1)
 
 
 def _repeated_characters(page: Measured, n: int, enough: float) -> int:
-    """Characters of the n-grams that were met before, reading on behind each of them. A lower bound where even an upper
-    one is not above `enough`."""
+    """Characters of the n-grams that were met before, reading on behind each of them. 0 where an upper bound is not
+    above `enough`."""
     grams = page.joined(n)
-    ordered = np.sort(grams)
-    again = ordered[1:][ordered[1:] == ordered[:-1]]
-    sizes = page.bounds[n:] - page.bounds[:-n]
-    if not len(again) or len(again) * int(sizes.max()) <= enough:
+    if not len(grams):
         return 0
-    places = np.flatnonzero(among(grams, again))  # all others are met once: they are never a repetition
+    sizes = page.bounds[n:] - page.bounds[:-n]
+    short = halves(grams)
+    ordered = np.sort(short)
+    again = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(again) * int(sizes.max()) <= enough:
+        return 0
+    places = np.flatnonzero(among(short, again))  # all others are met once: they are never a repetition
+    if _covered(page, n, grams[places], places) <= enough:
+        return 0
     met: set[int] = set()
     total = free = 0
     for place, gram, size in zip(places.tolist(), grams[places].tolist(), sizes[places].tolist(), strict=True):
@@ -165,3 +168,14 @@ def _repeated_characters(page: Measured, n: int, enough: float) -> int:
         else:
             met.add(gram)
     return total
+
+
+def _covered(page: Measured, n: int, grams: np.ndarray, places: np.ndarray) -> int:
+    """Characters of all words in n-grams that were met before, each word once: no less than what is repeated."""
+    _, first = np.unique(grams, return_index=True)
+    starts = np.zeros(page.words + 1, np.int64)
+    starts[places + 1] = 1
+    starts[places[first] + 1] = 0
+    before = np.cumsum(starts)  # of each word, the n-grams that begin before it
+    inside = before[1:] - np.concatenate((np.zeros(n - 1, np.int64), before[: page.words - n + 1])) > 0
+    return int(page.lengths[inside].sum())

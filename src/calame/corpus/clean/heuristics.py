@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from calame.corpus.clean.characters import CAPITAL, DIGIT
+from calame.corpus.clean.characters import CAPITAL, DIGIT, LETTER, SPACE
 from calame.corpus.clean.gopher import repeated
-from calame.corpus.clean.measure import Measured, among, measured
+from calame.corpus.clean.measure import Measured, among, hash_words, measured
 from calame.corpus.step import Drop
 from calame.recipe.clean import Heuristics
 
@@ -25,7 +25,7 @@ HEAD = 1000  # characters by which another language is told
 
 
 def judge(text: str, rules: Heuristics, common: np.ndarray, language: str) -> Drop | None:
-    """common: hashes of the language's common words, sorted (`measure.hash_words`)."""
+    """common: of the language's common words, as `hash_common` gives them."""
     page = measured(text)
     lines = page.full_lines
     words = page.runs
@@ -42,7 +42,7 @@ def judge(text: str, rules: Heuristics, common: np.ndarray, language: str) -> Dr
         return Drop("word length", f"{length:.2f} characters a word, {allowed} allowed")
     again = repeated(lines)[0] / len(lines) if len(lines) >= ENOUGH_LINES else 0.0
     for rule, share, most in (
-        ("special characters", page.special, rules.max_special),
+        ("special characters", 1 - page.share(LETTER | DIGIT | SPACE), rules.max_special),
         ("digits", page.share(DIGIT), rules.max_digits),
         ("capitals", page.share(CAPITAL), rules.max_capitals),
         ("repeated lines", again, rules.max_repeated_lines),
@@ -53,14 +53,18 @@ def judge(text: str, rules: Heuristics, common: np.ndarray, language: str) -> Dr
     return _other_language(page, rules, common, language)
 
 
+def hash_common(words: list[str]) -> np.ndarray:
+    """Hashes of words in small letters, with a capital, and in capitals."""
+    return hash_words(sorted({form for word in words for form in (word, word.capitalize(), word.upper())}))
+
+
 def _items(lines: list[str]) -> float:
     return sum(ITEM.match(line) is not None for line in lines) / max(1, len(lines))
 
 
 def common_share(page: Measured, common: np.ndarray) -> float:
     """Common words of a language in all words, signs not counted."""
-    words = page.small_hashes[page.is_word]
-    return float(np.count_nonzero(among(words, common))) / max(1, len(words))
+    return float(np.count_nonzero(among(page.word_hashes, common))) / max(1, int(np.count_nonzero(page.is_word)))
 
 
 def _other_language(page: Measured, rules: Heuristics, common: np.ndarray, language: str) -> Drop | None:

@@ -20,8 +20,11 @@ def remove_boilerplate(text: str, phrases: frozenset[str], pattern: re.Pattern[s
 
     A phrase of one word (Contact, Recherche) may also be a heading: it goes only beside another such line.
     """
-    lines = text.split("\n")
-    marks = [_mark(line, phrases, pattern) for line in lines]
+    lines, small = text.split("\n"), text.lower().replace("’", "'").split("\n")
+    marks = [
+        _mark(line, phrase, phrases, pattern) if 0 < len(line) <= LONGEST else 0
+        for line, phrase in zip(lines, small, strict=True)
+    ]
     if not any(marks):
         return text
     gone: set[int] = set()
@@ -36,13 +39,9 @@ def remove_boilerplate(text: str, phrases: frozenset[str], pattern: re.Pattern[s
     return "\n".join(line for at, line in enumerate(lines) if at not in gone)
 
 
-def _mark(line: str, phrases: frozenset[str], pattern: re.Pattern[str]) -> int:
-    if not line or len(line) > LONGEST:
-        return 0
-    if len(line) <= LONGEST_PHRASE:
-        phrase = line.strip(EDGES).lower().replace("’", "'")
-        if phrase in phrases:
-            return STRONG if " " in phrase else WEAK
+def _mark(line: str, small: str, phrases: frozenset[str], pattern: re.Pattern[str]) -> int:
+    if len(small) <= LONGEST_PHRASE and (phrase := small.strip(EDGES)) in phrases:
+        return STRONG if " " in phrase else WEAK
     return STRONG if pattern.fullmatch(line.strip()) else 0
 
 
