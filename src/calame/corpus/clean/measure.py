@@ -95,7 +95,10 @@ class Measured:
     @cached_property
     def says_something(self) -> np.ndarray:
         """Whether a word is more than signs, as datatrove counts them: (w,)."""
-        return self.holding(SIGN) < self.lengths
+        signs = self.solid_classes[self.bounds[:-1]] & SIGN == 0
+        if np.count_nonzero(self.solid_classes & (SIGN | WORD) == SIGN | WORD):  # an underscore may stand in a word
+            signs |= self.holding(SIGN) < self.lengths
+        return signs
 
     @cached_property
     def _prefix(self) -> tuple[np.ndarray, np.ndarray]:
