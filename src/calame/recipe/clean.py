@@ -56,7 +56,10 @@ class Heuristics(Section):
     max_digits: Limit = Field(default=0.15, description="share of digits")
     max_capitals: Limit = Field(default=0.15, description="share of capital letters")
     max_repeated_lines: Limit = Field(default=0.25, description="share of lines seen before, from 10 lines on")
-    max_list_lines: Limit = Field(default=0.6, description="share of lines that begin as items of a list do")
+    short_line: Count = Field(
+        default=30, description="lines of 4 to so many characters may come back: who speaks in a play"
+    )
+    max_list_lines: Limit = Field(default=0.6, description="share of lines that are items of a list, without sentences")
     min_common_words: Limit = Field(default=0.08, description="share of the language's common words that settles it")
     no_common_words: Limit = Field(default=0.01, description="below this share the text is of another language")
     other_language: Limit = Field(
@@ -88,6 +91,9 @@ class GopherQuality(Section):
 class GopherRepetition(Section):
     """Rae et al. 2021, table A1. Shares of characters are of the whole text."""
 
+    signs_are_words: bool = Field(
+        default=False, description="datatrove's count: n-grams are of words, apostrophes and commas"
+    )
     lines: Limit = Field(default=0.3, description="share of lines seen before")
     line_characters: Limit = Field(default=0.2, description="share of characters in them")
     paragraphs: Limit = Field(default=0.3, description="share of paragraphs seen before")
@@ -129,7 +135,7 @@ class FineWeb(Section):
 class Ocr(Section):
     """How badly a text was read by a machine (docs/corpus-cleaning.md says where the limits come from)."""
 
-    max_suspect_words: Limit = Field(default=0.12, description="share of words that no one writes")
+    max_suspect_words: Limit = Field(default=0.1, description="share of words that no one writes")
     max_foreign: Limit = Field(default=0.02, description="share of characters that the language does not use")
     max_broken_lines: Limit = Field(default=1.0, description="share of lines that begin with a small letter")
 

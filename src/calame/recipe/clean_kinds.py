@@ -69,10 +69,11 @@ KINDS: dict[str, Kind] = {
         max_capitals=0.30,
         min_common_words=0.04,
     ),
-    "web": _rodin(
+    "web": Kind(
         (
             *REPAIR,
             "soft_hyphens",
+            "broken_lines",
             "boilerplate",
             "repeats",
             "blank_lines",
@@ -82,12 +83,19 @@ KINDS: dict[str, Kind] = {
             "gopher_repetition",
             "fineweb",
         ),
-        min_characters=200,
-        min_words=30,
-        min_lines=1,
-        max_special=0.15,
-        max_digits=0.18,
-        max_capitals=0.20,
-        min_common_words=0.05,
+        {
+            "heuristics": {
+                "min_characters": 200,
+                "min_words": 30,
+                "min_lines": 1,
+                "max_special": 0.15,
+                "max_digits": 0.18,
+                "max_capitals": 0.20,
+                "min_common_words": 0.05,
+            },
+            # FineWeb's 0.01 drops records of debates and manuals for a few formulas; long lines that come back are
+            # gone by the step repeats already.
+            "fineweb": {"max_repeated_characters": 0.05},
+        },
     ),
 }

@@ -43,6 +43,9 @@ class LanguageRules(Section):
     boilerplate_phrases: list[str] = Field(
         default=[], description="lines that are no text, in small letters, without signs at their ends"
     )
+    menu_phrases: list[str] = Field(
+        default=[], description="the same for lines that may also be headings: beside another such line only"
+    )
     boilerplate: list[Pattern] = Field(default=[], description="lines that are no text: whole line, any case")
     page_numbers: list[Pattern] = Field(default=[], description="OCR: lines that number a page: whole line, any case")
     letters: str = Field(default="", description="OCR: the language's letters, small")

@@ -45,11 +45,11 @@ class Words(WordTokenizer):
 
 
 WORDS = Words()
-# Few different words, so that they repeat; spelt so that they run into each other (a ab b), with all that rules look at.
+# Few different words, so that they repeat, and run into each other (a ab b), with all that rules look at.
 piece = st.sampled_from(
-    ["a", "ab", "b", "aab", "le", "de", "la chatte", "maison", "#", "...", "…", "-", "•", "1", "12a", "_", "１", "é", "«", "»",
-     ".", "!", "?", ",", "\n", "\n\n", "\n\n\n", " \n", "\t", "\u00a0", "\u2028", "{", "[1]", "[edit]", "javascript", "Lorem ipsum",
-     "cookie policy", "x" * 40, "Il fait beau. Très beau !", "l’été", "𝒳", "€"]
+    ["a", "ab", "b", "aab", "le", "de", "la chatte", "maison", "#", "...", "…", "-", "•", "1", "12a", "_", "１", "é",
+     "«", "»", ".", "!", "?", ",", "\n", "\n\n", "\n\n\n", " \n", "\t", "\u00a0", "\u2028", "{", "[1]", "[edit]",
+     "javascript", "Lorem ipsum", "cookie policy", "x" * 40, "Il fait beau. Très beau !", "l’été", "𝒳", "€"]
 )  # fmt: skip
 texts = st.lists(st.tuples(piece, st.sampled_from([" ", " ", ""])), min_size=1, max_size=80).map(
     lambda parts: "".join(word + gap for word, gap in parts).strip()
@@ -80,10 +80,10 @@ def test_gopher_quality(text, words, share, letters):
 @given(any_text, st.floats(0.02, 0.6))
 @example("a ab b a ab b a ab b a ab b", 0.1)
 def test_gopher_repetition(text, share):
-    top, again = {2: share, 3: share, 4: share}, {n: share for n in range(5, 11)}
+    top, again = {2: share, 3: share, 4: share}, dict.fromkeys(range(5, 11), share)
     ours = only(
         "gopher_repetition", lines=share, line_characters=share, paragraphs=share, paragraph_characters=share,
-        top=top, repeated=again,
+        top=top, repeated=again, signs_are_words=True,
     )  # fmt: skip
     filter_ = GopherRepetitionFilter(
         share, share, share, share, tuple(top.items()), tuple(again.items()), language=WORDS
@@ -95,7 +95,7 @@ def test_gopher_repetition(text, share):
 def test_characters_in_n_grams_are_counted_as_theirs(text):
     """Not the verdicts alone: with limits of nothing no bound cuts the measure short."""
     words, size = WORDS.word_tokenize(text), len(text)
-    none = GopherRepetition(top={2: 0, 3: 0, 4: 0}, repeated={n: 0 for n in range(5, 11)})
+    none = GopherRepetition(signs_are_words=True, top={2: 0, 3: 0, 4: 0}, repeated=dict.fromkeys(range(5, 11), 0))
     ours = {name: share for name, share, _ in _repetitions(text, none)}
     for n in (2, 3, 4):
         if grams := get_n_grams(words, n):

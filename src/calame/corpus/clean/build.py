@@ -57,7 +57,8 @@ def _page_numbers(clean: Clean, rules: LanguageRules) -> Mend:
 
 
 def _boilerplate(clean: Clean, rules: LanguageRules) -> Mend:
-    phrases = frozenset(phrase.replace("’", "'") for phrase in rules.boilerplate_phrases)
+    phrases = dict.fromkeys(rules.menu_phrases, lines.WEAK) | dict.fromkeys(rules.boilerplate_phrases, lines.STRONG)
+    phrases = {phrase.replace("’", "'"): mark for phrase, mark in phrases.items()}
     return partial(lines.remove_boilerplate, phrases=phrases, pattern=lines.line_matcher(rules.boilerplate))
 
 

@@ -24,7 +24,7 @@ def judge(text: str, rules: FineWeb, line_ends: tuple[str, ...]) -> Drop | None:
     for rule, share, most in (
         ("short lines", sum(len(line) <= rules.short_line for line in lines) / len(lines), rules.max_short_lines),
         ("repeated characters", repeated(lines)[1] / (len(text) - breaks), rules.max_repeated_characters),
-        ("line breaks", breaks / page.words, rules.max_line_breaks),
+        ("line breaks", breaks / max(1, len(page.tokens)), rules.max_line_breaks),
     ):
         if share > most:
             return Drop(f"fineweb: {rule}", f"{share:.3f}, at most {most:g}")

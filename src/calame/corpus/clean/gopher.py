@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from calame.corpus.clean.characters import LETTER
-from calame.corpus.clean.measure import Measured, among, edges_of, halves, measured
+from calame.corpus.clean.measure import measured
+from calame.corpus.clean.tokens import Tokens, among, edges_of, halves
 from calame.corpus.step import Drop
 from calame.recipe.clean import GopherQuality, GopherRepetition
 
@@ -26,7 +27,8 @@ def stop_word_finder(words: list[str]) -> re.Pattern[str]:
 
 def judge_quality(text: str, rules: GopherQuality, stop_words: re.Pattern[str]) -> Drop | None:
     page = measured(text)
-    words = page.lengths[page.says_something]
+    tokens = page.tokens
+    words = tokens.lengths[tokens.says_something]
     if len(words) < rules.min_words:
         return Drop("gopher: too few words", f"{len(words)} words, {rules.min_words} asked")
     if len(words) > rules.max_words:
@@ -36,15 +38,15 @@ def judge_quality(text: str, rules: GopherQuality, stop_words: re.Pattern[str]) 
         allowed = f"{rules.min_word_length:g} to {rules.max_word_length:g}"
         return Drop("gopher: word length", f"{mean:.2f} characters a word, {allowed} allowed")
     for rule, share, most in (
-        ("gopher: hash signs", text.count("#") / max(1, page.words), rules.max_symbols),
-        ("gopher: ellipses", (text.count("...") + text.count("…")) / max(1, page.words), rules.max_symbols),
+        ("gopher: hash signs", text.count("#") / max(1, len(tokens)), rules.max_symbols),
+        ("gopher: ellipses", (text.count("...") + text.count("…")) / max(1, len(tokens)), rules.max_symbols),
         ("gopher: bullets", _share(page.lines, _is_bullet), rules.max_bullet_lines),
         ("gopher: lines left open", _share(page.lines, _is_open), rules.max_ellipsis_lines),
     ):
         if share > most:
             return Drop(rule, f"{share:.3f}, at most {most:g}")
-    counted = page.words if rules.signs_are_words else int(np.count_nonzero(page.is_word))
-    letters = np.count_nonzero(page.holding(LETTER)) / max(1, counted)
+    counted = tokens if rules.signs_are_words else page.plain
+    letters = np.count_nonzero(counted.holding(LETTER)) / max(1, len(counted))
     if letters < rules.min_alphabetic_words:
         return Drop("gopher: words without letters", f"{letters:.3f} have some, {rules.min_alphabetic_words:g} asked")
     found = _different(text, stop_words, rules.min_stop_words)
@@ -92,12 +94,12 @@ def _repetitions(text: str, rules: GopherRepetition) -> Iterator[tuple[str, floa
         again, characters = repeated(parts)
         yield f"repeated {name}", again / len(parts), most
         yield f"characters in repeated {name}", characters / size, most_characters
-    page = measured(text)
+    words = measured(text).tokens if rules.signs_are_words else measured(text).plain
     for n, most in rules.top.items():
-        if page.words >= n:
-            yield f"commonest {n}-gram", _commonest(page, n, most * size) / size, most
+        if len(words) >= n:
+            yield f"commonest {n}-gram", _commonest(words, n, most * size) / size, most
     for n, most in rules.repeated.items():
-        yield f"repeated {n}-grams", _repeated_characters(page, n, most * size) / size, most
+        yield f"repeated {n}-grams", _repeated_characters(words, n, most * size) / size, most
 
 
 def _paragraphs(text: str) -> list[str]:
@@ -125,37 +127,37 @@ def repeated(parts: list[str]) -> tuple[int, int]:
     return len(parts) - len(seen), characters
 
 
-def _commonest(page: Measured, n: int, enough: float) -> int:
+def _commonest(words: Tokens, n: int, enough: float) -> int:
     """Characters, blanks between words included, in all occurrences of the commonest n-gram: the first one of several.
     0 where an upper bound is not above `enough`."""
-    longest = int((page.bounds[n:] - page.bounds[:-n]).max()) + n - 1
+    longest = int((words.bounds[n:] - words.bounds[:-n]).max()) + n - 1
     # No n-gram is commoner than the commonest pair of words.
-    if page.commonest_pair * longest <= enough:
+    if words.commonest_pair * longest <= enough:
         return 0
-    grams = page.rows(n)
+    grams = words.rows(n)
     ordered = np.sort(grams)
     edges = edges_of(ordered)
     counts = np.diff(edges)
     most = int(counts.max())
     commonest = ordered[edges[:-1][counts == most]]
     first = int(np.argmax(among(grams, commonest)))
-    return most * int(page.bounds[first + n] - page.bounds[first] + n - 1)
+    return most * int(words.bounds[first + n] - words.bounds[first] + n - 1)
 
 
-def _repeated_characters(page: Measured, n: int, enough: float) -> int:
+def _repeated_characters(words: Tokens, n: int, enough: float) -> int:
     """Characters of the n-grams that were met before, reading on behind each of them. 0 where an upper bound is not
     above `enough`."""
-    grams = page.joined(n)
+    grams = words.joined(n)
     if not len(grams):
         return 0
-    sizes = page.bounds[n:] - page.bounds[:-n]
+    sizes = words.bounds[n:] - words.bounds[:-n]
     short = halves(grams)
     ordered = np.sort(short)
     again = ordered[1:][ordered[1:] == ordered[:-1]]
     if len(again) * int(sizes.max()) <= enough:
         return 0
     places = np.flatnonzero(among(short, again))  # all others are met once: they are never a repetition
-    if _covered(page, n, grams[places], places) <= enough:
+    if _covered(words, n, grams[places], places) <= enough:
         return 0
     met: set[int] = set()
     total = free = 0
@@ -170,12 +172,12 @@ def _repeated_characters(page: Measured, n: int, enough: float) -> int:
     return total
 
 
-def _covered(page: Measured, n: int, grams: np.ndarray, places: np.ndarray) -> int:
+def _covered(words: Tokens, n: int, grams: np.ndarray, places: np.ndarray) -> int:
     """Characters of all words in n-grams that were met before, each word once: no less than what is repeated."""
     _, first = np.unique(grams, return_index=True)
-    starts = np.zeros(page.words + 1, np.int64)
+    starts = np.zeros(len(words) + 1, np.int64)
     starts[places + 1] = 1
     starts[places[first] + 1] = 0
     before = np.cumsum(starts)  # of each word, the n-grams that begin before it
-    inside = before[1:] - np.concatenate((np.zeros(n - 1, np.int64), before[: page.words - n + 1])) > 0
-    return int(page.lengths[inside].sum())
+    inside = before[1:] - np.concatenate((np.zeros(n - 1, np.int64), before[: len(words) - n + 1])) > 0
+    return int(words.lengths[inside].sum())

@@ -1,8 +1,8 @@
 """RODIN's rules (scripts of its cleaning; thresholds by source in recipe/clean_kinds.py).
 
 RODIN publishes thresholds, not all of its formulas. Here a share is of all characters or of all lines that are not
-blank; a word is what blanks part; an item of a list begins with a bullet, a hyphen or a number. A dash (—) opens speech
-in French and Italian, so it begins no item.
+blank; a word is what blanks part; an item of a list begins with a bullet, a hyphen or a number and ends without a sign.
+So neither speech (- Sì, rispose.) nor articles of a law (a) le bien ;) nor the steps of a manual are lists.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ import numpy as np
 
 from calame.corpus.clean.characters import CAPITAL, DIGIT, LETTER, SPACE
 from calame.corpus.clean.gopher import repeated
-from calame.corpus.clean.measure import Measured, among, hash_words, measured
+from calame.corpus.clean.measure import Measured, measured
+from calame.corpus.clean.tokens import among, hash_words
 from calame.corpus.step import Drop
 from calame.recipe.clean import Heuristics
 
-ITEM = re.compile(r"\s*(?:[-*•·▪◦‣●○]\s|\(?\d{1,3}[.)°]\s|\(?[a-z]\)\s)")
+ITEM = re.compile(r"\s*(?:[-*•·▪◦‣●○]\s|\(?\d{1,3}[.)°]\s|\(?[a-z]\)\s).*[^.!?…»”\"’;,:)\s]\s*$")
 ENOUGH_LINES = 10  # fewer lines are never "repeated"
 HEAD = 1000  # characters by which another language is told
 
@@ -36,11 +37,12 @@ def judge(text: str, rules: Heuristics, common: np.ndarray, language: str) -> Dr
     ):
         if found < least:
             return Drop(rule, f"{found}, {least} asked")
-    length = len(page.solid_codes) / max(1, words)
+    length = len(page.tokens.codes) / max(1, words)
     if not rules.min_word_length <= length <= rules.max_word_length:
         allowed = f"{rules.min_word_length:g} to {rules.max_word_length:g}"
         return Drop("word length", f"{length:.2f} characters a word, {allowed} allowed")
-    again = repeated(lines)[0] / len(lines) if len(lines) >= ENOUGH_LINES else 0.0
+    long_lines = [line for line in lines if not 3 < len(line) <= rules.short_line]
+    again = repeated(long_lines)[0] / len(lines) if len(lines) >= ENOUGH_LINES else 0.0
     for rule, share, most in (
         ("special characters", 1 - page.share(LETTER | DIGIT | SPACE), rules.max_special),
         ("digits", page.share(DIGIT), rules.max_digits),
@@ -64,7 +66,7 @@ def _items(lines: list[str]) -> float:
 
 def common_share(page: Measured, common: np.ndarray) -> float:
     """Common words of a language in all words, signs not counted."""
-    return float(np.count_nonzero(among(page.word_hashes, common))) / max(1, int(np.count_nonzero(page.is_word)))
+    return float(np.count_nonzero(among(page.plain.hashes, common))) / max(1, len(page.plain))
 
 
 def _other_language(page: Measured, rules: Heuristics, common: np.ndarray, language: str) -> Drop | None:

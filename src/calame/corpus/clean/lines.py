@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 EDGES = " \t\u00a0\u202f.:…!?>»<«|·•*-–—→←↑›‹[]()+#/"
 LONGEST = 400  # characters of a line that may be boilerplate
@@ -15,10 +16,10 @@ def line_matcher(patterns: list[str]) -> re.Pattern[str]:
     return re.compile("|".join(f"(?:{pattern})" for pattern in patterns), re.IGNORECASE)
 
 
-def remove_boilerplate(text: str, phrases: frozenset[str], pattern: re.Pattern[str]) -> str:
+def remove_boilerplate(text: str, phrases: Mapping[str, int], pattern: re.Pattern[str]) -> str:
     """Without the lines that are one of the phrases, or that the pattern matches.
 
-    A phrase of one word (Contact, Recherche) may also be a heading: it goes only beside another such line.
+    A phrase that is WEAK (Contact, Voir aussi) may also be a heading: it goes only beside another such line.
     """
     lines, small = text.split("\n"), text.lower().replace("’", "'").split("\n")
     marks = [
@@ -39,9 +40,9 @@ def remove_boilerplate(text: str, phrases: frozenset[str], pattern: re.Pattern[s
     return "\n".join(line for at, line in enumerate(lines) if at not in gone)
 
 
-def _mark(line: str, small: str, phrases: frozenset[str], pattern: re.Pattern[str]) -> int:
-    if len(small) <= LONGEST_PHRASE and (phrase := small.strip(EDGES)) in phrases:
-        return STRONG if " " in phrase else WEAK
+def _mark(line: str, small: str, phrases: Mapping[str, int], pattern: re.Pattern[str]) -> int:
+    if len(small) <= LONGEST_PHRASE and (mark := phrases.get(small.strip(EDGES))):
+        return mark
     return STRONG if pattern.fullmatch(line.strip()) else 0
 
 

@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from calame.corpus.clean.characters import CAPITAL, DIGIT, LETTER, SMALL, SPACE, small_letters, table_of
-from calame.corpus.clean.measure import Measured, measured
+from calame.corpus.clean.measure import measured
+from calame.corpus.clean.tokens import Tokens
 from calame.corpus.document import Document
 from calame.corpus.step import Drop
 from calame.recipe.clean import Ocr
@@ -72,13 +73,13 @@ def judge(text: str, rules: Ocr, language: LanguageRules) -> Drop | None:
 
 def read(text: str, language: LanguageRules) -> Reading:
     page, signs = measured(text), alphabet_of(language)
-    small = small_letters()[page.solid_codes]
-    return Reading(_suspect(page, small, signs), _foreign(page, small, signs), _broken(page.full_lines))
+    small = small_letters()[page.tokens.codes]
+    return Reading(_suspect(page.tokens, small, signs), _foreign(page.tokens, small, signs), _broken(page.full_lines))
 
 
-def _suspect(page: Measured, small: np.ndarray, signs: Alphabet) -> float:
+def _suspect(words: Tokens, small: np.ndarray, signs: Alphabet) -> float:
     """small: the characters that are not blank, as small letters: (c,)."""
-    kinds, starts = page.solid_classes, page.bounds[:-1]
+    kinds, starts = words.classes, words.bounds[:-1]
     inner = np.ones(len(kinds), bool)  # whether the character before belongs to the same word: (c,)
     inner[starts] = False
     before = np.concatenate(([0], kinds[:-1])).astype(np.uint8)
@@ -88,16 +89,16 @@ def _suspect(page: Measured, small: np.ndarray, signs: Alphabet) -> float:
     odd |= inner & (kinds & CAPITAL != 0) & (before & SMALL != 0)  # a small letter, then a capital: maiSon
     odd[2:] |= inner[2:] & inner[1:-1] & _same(small) & letter[2:] & ~signs.thrice[small[2:]]  # aaa
     odd |= letter & ~signs.letters[small]
-    shouted = page.holding(CAPITAL) > 1  # acronyms and numerals
+    shouted = words.holding(CAPITAL) > 1  # acronyms and numerals
     run = _runs(consonant & inner, consonant) > signs.consonants
-    letters = page.holding(LETTER)
-    suspect = page.summed(odd) > 0
-    suspect |= ~shouted & (page.summed(run) > 0)
-    suspect |= ~shouted & (letters >= NO_VOWEL) & (page.summed(consonant) == letters)
-    lone = (page.lengths == 1) & (kinds[starts] & SMALL != 0)
+    letters = words.holding(LETTER)
+    suspect = words.summed(odd) > 0
+    suspect |= ~shouted & (words.summed(run) > 0)
+    suspect |= ~shouted & (letters >= NO_VOWEL) & (words.summed(consonant) == letters)
+    lone = (words.lengths == 1) & (kinds[starts] & SMALL != 0)
     suspect |= lone & ~signs.single[small[starts]]
-    words = letters > 0
-    return float(np.count_nonzero(suspect & words)) / max(1, int(np.count_nonzero(words)))
+    counted = letters > 0
+    return float(np.count_nonzero(suspect & counted)) / max(1, int(np.count_nonzero(counted)))
 
 
 def _same(small: np.ndarray) -> np.ndarray:
@@ -112,8 +113,8 @@ def _runs(goes_on: np.ndarray, mark: np.ndarray) -> np.ndarray:
     return places - np.maximum.accumulate(begins)
 
 
-def _foreign(page: Measured, small: np.ndarray, signs: Alphabet) -> float:
-    digits = page.solid_classes & (DIGIT | SPACE) != 0
+def _foreign(words: Tokens, small: np.ndarray, signs: Alphabet) -> float:
+    digits = words.classes & (DIGIT | SPACE) != 0
     return float(np.count_nonzero(~(digits | signs.letters[small] | signs.ordinary[small]))) / max(1, len(small))
 
 

@@ -8,7 +8,9 @@ import statistics
 
 DIVIDED = re.compile(r"(\w+)([-‐])[ \t]*\n[ \t]*(\w+)([^\w\s]*)[ \t]?")
 WORDS = re.compile(r"\w+(?:-\w+)*")
-FULL = 0.6  # of a block's median line: a shorter line may end a paragraph
+FULL = 0.6  # of the median line: a shorter one that ends a sentence ends a paragraph
+WIDE = 36  # characters of the widest line of a block, from which on it may have been broken for its width
+MOST = 0.7  # share of lines that are about as wide as the widest
 RUNNING = 0.3  # share of lines that begin small, from which on a block is running text and not verse or a list
 
 
@@ -42,7 +44,7 @@ def join_lines(text: str, line_ends: tuple[str, ...]) -> str:
 
 def _join_block(block: str, line_ends: tuple[str, ...]) -> str:
     lines = block.split("\n")
-    if len(lines) < 2 or sum(line.lstrip()[:1].islower() for line in lines[1:]) < RUNNING * (len(lines) - 1):
+    if not _is_wrapped(lines):
         return block
     full = FULL * statistics.median(map(len, lines))
     joined = lines[0]
@@ -52,3 +54,13 @@ def _join_block(block: str, line_ends: tuple[str, ...]) -> str:
         else:
             joined = f"{joined.rstrip()} {line.lstrip()}"
     return joined
+
+
+def _is_wrapped(lines: list[str]) -> bool:
+    """Whether lines were broken for their width: many go on in small letters, and most are about as wide as the widest.
+    Neither verse nor lists are both."""
+    if len(lines) < 2 or sum(line.lstrip()[:1].islower() for line in lines[1:]) < RUNNING * (len(lines) - 1):
+        return False
+    widest = max(map(len, lines))
+    wide = sum(len(line) >= FULL * widest for line in lines[:-1])
+    return widest >= WIDE and wide >= MOST * (len(lines) - 1)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-MARK = re.compile(r"\[\[|\{\{|\{\||'''?|<ref|^==|__[A-Z]{3,}__|&nbsp;|<br", re.MULTILINE)
+# Two apostrophes alone may also be quotation marks.
+MARK = re.compile(r"\[\[|\{\{|\{\||'''|<ref|^==.*==$|__[A-Z]{3,}__|&nbsp;|<br */?>", re.MULTILINE)
 TEMPLATE = re.compile(r"\{\{[^{}]*\}\}|\{\|[^{}]*\|\}")
 DEPTH = 5  # templates within templates
 SIMPLE: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -15,7 +16,7 @@ SIMPLE: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (re.compile(r"\[\[(?:[^\[\]|]*\|)?([^\[\]|]*)\]\]"), r"\1"),
     (re.compile(r"\[https?://\S+ ([^\[\]]*)\]"), r"\1"),
-    (re.compile(r"'{2,5}"), ""),
+    (re.compile(r"('{2,5})(?=\S)([^\n]+?)(?<=\S)\1"), r"\2"),
     (re.compile(r"^(={2,6}) *(.+?) *\1 *$", re.MULTILINE), r"\2"),
     (re.compile(r"__[A-Z]{3,}__\n?"), ""),
     (re.compile(r"<br */?>"), "\n"),
