@@ -140,11 +140,18 @@ class Ocr(Section):
     max_broken_lines: Limit = Field(default=1.0, description="share of lines that begin with a small letter")
 
 
+class BrokenLines(Section):
+    min_width: Positive = Field(
+        default=60, description="characters of the widest line of a block, from which on its lines may be broken ones"
+    )
+
+
 class Repeats(Section):
     min_characters: Positive = Field(default=60, description="shorter lines may come back")
 
 
 SECTIONS: dict[str, type[Section]] = {  # the steps that have thresholds
+    "broken_lines": BrokenLines,
     "repeats": Repeats,
     "c4": C4,
     "cut": Cut,
@@ -166,6 +173,7 @@ class Clean(Section):
     steps: list[StepName] = Field(default=[], description="the steps in their order (default: those of the kind)")
     also: list[StepName] = Field(default=[], description="steps besides those of the kind, each at its usual place")
     without: list[StepName] = Field(default=[], description="steps of the kind to leave out")
+    broken_lines: BrokenLines | None = None
     repeats: Repeats | None = None
     c4: C4 | None = None
     cut: Cut | None = None

@@ -16,6 +16,9 @@ WIKI = (*REPAIR, "wikitext", *PAGE[len(REPAIR) :])
 PRINT = (*REPAIR, "soft_hyphens", "page_numbers", "hyphens", "broken_lines", "blank_lines", "cut", "heuristics", "ocr")
 
 
+COLUMN = {"min_width": 36}  # print is set in columns; lines on a screen are wider
+
+
 @dataclass(frozen=True)
 class Kind:
     steps: tuple[str, ...]
@@ -23,7 +26,7 @@ class Kind:
 
 
 def _rodin(steps: tuple[str, ...], **heuristics: float) -> Kind:
-    return Kind(steps, {"heuristics": heuristics})
+    return Kind(steps, {"heuristics": heuristics, "broken_lines": COLUMN})
 
 
 KINDS: dict[str, Kind] = {

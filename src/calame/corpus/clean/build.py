@@ -67,7 +67,8 @@ def _hyphens(clean: Clean, rules: LanguageRules) -> Mend:
 
 
 def _broken_lines(clean: Clean, rules: LanguageRules) -> Mend:
-    return partial(printed.join_lines, line_ends=tuple(rules.line_ends))
+    assert clean.broken_lines
+    return partial(printed.join_lines, line_ends=tuple(rules.line_ends), width=clean.broken_lines.min_width)
 
 
 def _repeats(clean: Clean, rules: LanguageRules) -> Mend:

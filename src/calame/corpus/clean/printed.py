@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 import re
-import statistics
 
 DIVIDED = re.compile(r"(\w+)([-‐])[ \t]*\n[ \t]*(\w+)([^\w\s]*)[ \t]?")
 WORDS = re.compile(r"\w+(?:-\w+)*")
-FULL = 0.6  # of the median line: a shorter one that ends a sentence ends a paragraph
-WIDE = 36  # characters of the widest line of a block, from which on it may have been broken for its width
+ITEM = re.compile(r"\s*(?:[-*•–—]|\(?\w{1,3}[.)])\s")
+FULL = 0.6  # of the widest line: a shorter one that closes a sentence ends a paragraph
 MOST = 0.7  # share of lines that are about as wide as the widest
-RUNNING = 0.3  # share of lines that begin small, from which on a block is running text and not verse or a list
+RUNNING = 0.3  # share of lines that begin with a small letter
 
 
 def join_words(text: str, common: frozenset[str]) -> str:
@@ -35,32 +34,33 @@ def _plain(word: str) -> str:
     return word.lower().replace("ſ", "s")
 
 
-def join_lines(text: str, line_ends: tuple[str, ...]) -> str:
-    """Lines of a block that are broken sentences put together, with a blank; blocks are parted by empty lines."""
+def join_lines(text: str, line_ends: tuple[str, ...], width: int) -> str:
+    """Lines of a block that were broken for their width put together, with a blank; blocks are parted by empty lines.
+
+    width: characters of a block's widest line, from which on it may have been broken for it.
+    """
     if "\n" not in text:
         return text
-    return "\n\n".join(_join_block(block, line_ends) for block in text.split("\n\n"))
+    return "\n\n".join(_join_block(block, line_ends, width) for block in text.split("\n\n"))
 
 
-def _join_block(block: str, line_ends: tuple[str, ...]) -> str:
+def _join_block(block: str, line_ends: tuple[str, ...], width: int) -> str:
     lines = block.split("\n")
-    if not _is_wrapped(lines):
+    if not _are_wrapped(lines, width):
         return block
-    full = FULL * statistics.median(map(len, lines))
+    full = FULL * max(map(len, lines))
     joined = lines[0]
     for before, line in itertools.pairwise(lines):
-        if before.rstrip().endswith(line_ends) and len(before) < full:
-            joined += f"\n{line}"
-        else:
-            joined = f"{joined.rstrip()} {line.lstrip()}"
+        closed = before.rstrip().endswith((*line_ends, ";", ":")) and len(before) < full
+        joined = f"{joined}\n{line}" if closed or ITEM.match(line) else f"{joined.rstrip()} {line.lstrip()}"
     return joined
 
 
-def _is_wrapped(lines: list[str]) -> bool:
-    """Whether lines were broken for their width: many go on in small letters, and most are about as wide as the widest.
-    Neither verse nor lists are both."""
-    if len(lines) < 2 or sum(line.lstrip()[:1].islower() for line in lines[1:]) < RUNNING * (len(lines) - 1):
+def _are_wrapped(lines: list[str], width: int) -> bool:
+    """Whether many lines go on in small letters, and most are about as wide as the widest. Neither verse nor lists are
+    both, as a rule."""
+    if len(lines) < 3 or (widest := max(map(len, lines))) < width:
         return False
-    widest = max(map(len, lines))
+    small = sum(line.lstrip()[:1].islower() for line in lines[1:])
     wide = sum(len(line) >= FULL * widest for line in lines[:-1])
-    return widest >= WIDE and wide >= MOST * (len(lines) - 1)
+    return small >= RUNNING * (len(lines) - 1) and wide >= MOST * (len(lines) - 1)
