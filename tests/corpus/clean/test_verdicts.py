@@ -75,7 +75,8 @@ def test_another_language_is_dropped_and_a_doubt_is_not():
 
 
 def test_speech_verse_plays_and_law_are_no_lists_and_no_repetitions():
-    rules = only("heuristics", min_characters=1, min_words=1, min_lines=1, max_capitals=1, max_special=1)
+    off = {"max_capitals": 1, "max_special": 1, "min_word_length": 1}
+    rules = only("heuristics", min_characters=1, min_words=1, min_lines=1, **off)
     speech = "\n".join(["- Sì, rispose.", "- E allora?", "- Allora niente, disse la donna.", "- Va bene!", "- Addio."])
     assert cleaned(speech, {**rules, "heuristics": {**rules["heuristics"], "min_common_words": 0}}, "it") == speech
     law = "Le bail est conclu :\n" + "\n".join(f"{sign}) pour une durée de {sign} ans au moins ;" for sign in "abcdef")
