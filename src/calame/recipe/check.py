@@ -7,6 +7,7 @@ from importlib.util import find_spec
 
 from calame.recipe.check_mixture import mixtures, phases
 from calame.recipe.check_timed import Known, Where, contexts, schedules
+from calame.recipe.cleaning import cleaning_check
 from calame.recipe.corpus import Source
 from calame.recipe.errors import Problem
 from calame.recipe.precision import precision_check
@@ -265,6 +266,7 @@ def _telemetry(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
 
 CHECKS = (
     precision_check,
+    cleaning_check,
     _batches,
     contexts,
     _length,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from calame.recipe.clean import Clean, inherit
+from calame.recipe.language_rules import LanguageRules
 from calame.recipe.section import Language, Name, Positive, Section
 from calame.recipe.units import Bytes, Share
 
@@ -42,6 +45,9 @@ class Source(Section):
     revision: str | None = Field(default=None, description="hub: commit")
     size: Bytes | None = Field(default=None, description="builtin: bytes of text to write")
     seed: int | None = Field(default=None, description="builtin: seed of the world (default: the recipe's seed)")
+    clean: Clean | None = Field(
+        default=None, description="cleaning of this source; single values change those of corpus.clean"
+    )
 
 
 class ValidationText(Section):
@@ -55,4 +61,22 @@ class ValidationText(Section):
 
 class Corpus(Section):
     sources: dict[Name, Source] = Field(min_length=1)
+    clean: Clean = Clean()
+    languages: dict[Language, LanguageRules] = Field(
+        default={}, description="what cleaning must know of each language (default: the files that come with Calame)"
+    )
     validation: ValidationText = ValidationText()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _inherit(cls, written: Any) -> Any:
+        """Gives a source that writes single values of `clean` the rest of corpus.clean."""
+        sources = written.get("sources") if isinstance(written, Mapping) else None
+        if not isinstance(sources, Mapping):
+            return written
+        given = {
+            name: {**source, "clean": inherit(written.get("clean"), source["clean"])}
+            for name, source in sources.items()
+            if isinstance(source, Mapping) and source.get("clean") is not None
+        }
+        return {**written, "sources": {**sources, **given}}

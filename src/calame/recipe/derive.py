@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from calame.recipe.cleaning import settle_cleaning
 from calame.recipe.mixture import SHARES, SUM_WITHIN, Shares
 from calame.recipe.precision import derived_state
 from calame.recipe.schema import Execution, Model, Pretrain, Recipe, Sft
@@ -31,7 +32,8 @@ def derive(recipe: Recipe) -> tuple[Recipe, list[Derived]]:
     model = _derive_model(recipe.model, last_of(pretrain.context), notes)
     sft = _derive_sft(recipe.sft, pretrain, notes) if recipe.sft else None
     execution = _derive_execution(recipe.execution, pretrain, len(recipe.corpus.sources), notes)
-    update = {"model": model, "pretrain": pretrain, "sft": sft, "execution": execution}
+    corpus = settle_cleaning(recipe.corpus, recipe.languages)
+    update = {"corpus": corpus, "model": model, "pretrain": pretrain, "sft": sft, "execution": execution}
     return recipe.model_copy(update=update), notes
 
 

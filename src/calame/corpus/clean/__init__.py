@@ -1,0 +1,1 @@
+"""Cleaning: repair, line removal and verdicts, each a step of one document."""
