@@ -73,9 +73,8 @@ def sentence_table(data: Path) -> None:
     for margin in MARGINS:
         found = [g.language if g.language != "it" or g.margin >= margin else "" for g in guesses]
         for half, name in enumerate(("even (chosen on)", "odd (held out)")):
-            print(
-                f"  margin {margin:.1f}, {name:30} {'  '.join(f'{x:.3f}' for x in scores(found[half::2], true[half::2], 'it'))}"
-            )
+            measured = "  ".join(f"{x:.3f}" for x in scores(found[half::2], true[half::2], "it"))
+            print(f"  margin {margin:.1f}, {name:30} {measured}")
     judge = Judge(LanguageId(letters=0), ())
     believed = [judge(row["text"]).language for row in rows]
     print("as believed, all items")

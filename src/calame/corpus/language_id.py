@@ -21,7 +21,7 @@ from calame.corpus.step import Drop, Step
 from calame.recipe.corpus import LanguageId
 from calame.recipe.errors import refuse
 
-BEGINNING, LATER = 1000, 500  # characters looked at: at the beginning; in the middle and at the end of longer texts
+LOOK = 1000  # characters looked at: at the beginning and, in longer texts, as many in the middle and at the end
 WINDOW_LINES, WINDOW = 20, 500  # a window is full with so many lines or characters
 FOREIGN_MARGIN = 0.9  # what is cut away must be foreign beyond doubt
 CODE = "code"  # of sources in no human language
@@ -58,11 +58,11 @@ def guess(text: str, labels: tuple[str, ...] = ()) -> Guess:
 
 
 def sample(text: str) -> str:
-    """What is looked at: the beginning, and of longer texts some of the middle and the end."""
-    if len(text) <= BEGINNING + 2 * LATER:
+    """What is looked at: the beginning, and of longer texts as much of the middle and the end."""
+    if len(text) <= 3 * LOOK:
         return text
-    middle = len(text) // 2
-    return "\n".join((text[:BEGINNING], text[middle : middle + LATER], text[-LATER:]))
+    middle = (len(text) - LOOK) // 2
+    return "\n".join((text[:LOOK], text[middle : middle + LOOK], text[-LOOK:]))
 
 
 def letters(text: str) -> int:
@@ -84,7 +84,7 @@ class Judge:
         return found if found.margin >= self.keys.margin.get(found.language, 0) else Guess("", found.margin)
 
 
-@dataclass(frozen=True)
+@dataclass
 class CheckLanguage:
     """Drops documents in another language than the declared one (`declared`), or sets it as found (`detect`)."""
 
@@ -109,7 +109,7 @@ class CheckLanguage:
         return Drop("other language", f"{found.language} {found.margin:.2f}")
 
 
-@dataclass(frozen=True)
+@dataclass
 class MixedLanguages:
     """Finds the languages inside a document; drops it, or cuts foreign paragraphs away, as the keys say.
 
@@ -191,6 +191,9 @@ def language_steps(keys: LanguageId, languages: Sequence[str]) -> list[Step]:
     spoken = tuple(language for language in languages if language != CODE)
     _identifier(spoken)  # to know at once that it can tell them
     judge = Judge(keys, spoken if keys.labels == "recipe" else ())
-    check = [CheckLanguage(keys, spoken, judge)] if keys.check != "off" else []
-    mixed = [MixedLanguages(keys, judge)] if keys.mixed != "off" else []
-    return [*check, *mixed]
+    steps: list[Step] = []
+    if keys.check != "off":
+        steps.append(CheckLanguage(keys, spoken, judge))
+    if keys.mixed != "off":
+        steps.append(MixedLanguages(keys, judge))
+    return steps

@@ -1,4 +1,4 @@
-"""The injector's keys: what is put into the training text on purpose, to measure afterwards what a model took from it."""
+"""The injector's keys: what is put into the training text on purpose, to measure what a model took from it."""
 
 from __future__ import annotations
 

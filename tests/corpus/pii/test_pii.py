@@ -1,7 +1,8 @@
-"""Personal data: what is planted is found, what only looks like it is not, and the recipe decides what becomes of it."""
+"""Personal data: what is planted is found, what only looks like it is not, and the recipe's word is done."""
 
 import importlib.util
 from collections import Counter
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ pieces = st.sampled_from(
 @given(st.lists(st.one_of(st.text(max_size=20), pieces), max_size=12).map("".join))
 def test_any_text_is_only_changed_where_something_was_found(text):
     spans = find_all(text, KINDS)
-    assert all(0 <= a.start < a.end <= b.start for a, b in zip(spans, spans[1:], strict=False))
+    assert all(0 <= a.start < a.end <= b.start for a, b in pairwise(spans))
     (step,) = pii_steps(Pii(every="replace"))
     changed = step(document(text))
     assert isinstance(changed, Document)

@@ -4,7 +4,7 @@ little; a look is a pattern for the form, then the check digits."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from calame.corpus.pii.checks import (
@@ -96,7 +96,7 @@ class Found(NamedTuple):
 
 
 def find_all(text: str, kinds: Iterable[str]) -> list[Found]:
-    """What is found of these kinds, in the text's order. Where two overlap, the kind that comes first in KINDS stays."""
+    """What is found of these kinds, in the text's order. Of two that overlap, the kind first in KINDS stays."""
     wanted = set(kinds)
     marked = [m.span() for m in DIGITS.finditer(text)] if wanted & {"ip", "card", "nir", "phone"} else []
     finders = {
@@ -162,7 +162,9 @@ def _codes(text: str) -> Iterator[tuple[int, int]]:
             yield start, end
 
 
-def _checked(text: str, marked: list[tuple[int, int]], form: re.Pattern[str], check) -> Iterator[tuple[int, int]]:
+def _checked(
+    text: str, marked: list[tuple[int, int]], form: re.Pattern[str], check: Callable[[str], bool]
+) -> Iterator[tuple[int, int]]:
     for begin, end in marked:
         for match in form.finditer(text, begin, end + 2):
             if check(NOT_BARE.sub("", match[0])):

@@ -16,7 +16,7 @@ from calame.corpus.step import Drop, Step
 from calame.recipe.corpus import Pii, PiiAction
 
 
-@dataclass(frozen=True)
+@dataclass
 class PersonalData:
     """Replaces, reports or drops, by kind. metadata["pii"]: how many of each kind the document held."""
 
@@ -45,7 +45,8 @@ class PersonalData:
 
 def pii_steps(keys: Pii) -> list[Step]:
     """The step that a recipe asks for; none by default."""
-    actions = {kind: getattr(keys, kind) or keys.every for kind in KINDS}
-    wanted = {kind: action for kind, action in actions.items() if action != "off"}
+    actions: dict[str, PiiAction] = {kind: getattr(keys, kind) or keys.every for kind in KINDS}
+    wanted: dict[str, PiiAction] = {kind: action for kind, action in actions.items() if action != "off"}
     placeholders = {kind: f"<{kind.upper()}>" for kind in KINDS} | keys.placeholders
-    return [PersonalData(wanted, placeholders)] if wanted else []
+    steps: list[Step] = [PersonalData(wanted, placeholders)]
+    return steps if wanted else []
