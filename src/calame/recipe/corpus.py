@@ -66,7 +66,7 @@ class Decontamination(Section):
     )
     ngram: Annotated[int, Field(ge=5, le=50)] = Field(default=13, description="words in a row that count as overlap")
     shortest: Annotated[int, Field(ge=3)] = Field(
-        default=8, description="items with fewer words than `ngram` count as a whole, down to so many words"
+        default=6, description="items with fewer words than `ngram` count as a whole, down to so many words"
     )
     fields: list[str] = Field(
         default=[], description="columns of the items to look for; else all that hold text, but ids and labels"
