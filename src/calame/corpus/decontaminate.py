@@ -8,15 +8,15 @@ has the measurement). What is shorter still is looked for together with its item
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from calame.corpus.document import Document
-from calame.corpus.evaluation_items import read_items, texts
+from calame.corpus.evaluation_items import Item, read_items, texts
 from calame.corpus.files import read_rows
 from calame.corpus.gather import read_documents
 from calame.corpus.step import Drop, Step
@@ -83,53 +83,57 @@ class Index:
 
 def build_index(keys: Decontamination) -> Index:
     """Read the evaluation files. Raises `UserError` for one that cannot be read, or has none of the columns."""
-    index = Index()
-    runs: dict[int, list[tuple[np.ndarray, int]]] = defaultdict(list)
+    builder = _Builder(keys)
     for name, location in keys.files.items():
-        key = f"corpus.decontaminate.files.{name}"
-        index.items[name] = index.short[name] = 0
-        seen = False
-        for item in read_items(name, location, key):
-            held = list(texts(item.values, keys.fields))
-            seen = seen or bool(held)
-            index.items[name] += 1
-            index.short[name] += not _add(index, runs, keys, item.file, item.name, held)
-        if not seen:
+        seen = [builder.add(item) for item in read_items(name, location, f"corpus.decontaminate.files.{name}")]
+        if not any(seen):
             raise refuse(
                 "corpus.decontaminate.fields",
                 f"{location}: no item has text in {', '.join(keys.fields) or 'any column'}",
                 remedy="name the columns that hold it",
             )
-    for length, owned in runs.items():
-        hashes = np.concatenate([part for part, _ in owned])
-        owners = np.concatenate([np.full(len(part), number, np.int64) for part, number in owned])
-        order = np.argsort(hashes, kind="stable")
-        index.hashes[length], index.owners[length] = hashes[order], owners[order]
-        index.table[hashes & np.uint64(len(index.table) - 1)] = True
-    return index
+    return builder.finish()
 
 
-def _add(
-    index: Index,
-    runs: dict[int, list[tuple[np.ndarray, int]]],
-    keys: Decontamination,
-    file: str,
-    item: str,
-    held: Sequence[tuple[str, str]],
-) -> bool:
-    """Add an item's texts, or if all are short the whole of it; False where that is too short too."""
-    hashed = [(column, word_hashes(words(text))) for column, text in held]
-    long = [(column, hashes) for column, hashes in hashed if len(hashes) >= keys.shortest]
-    if not long and held:
-        long = [("+".join(dict(held)), np.concatenate([hashes for _, hashes in hashed]))]
-    for column, hashes in long:
-        if len(hashes) < keys.shortest:
-            return False
-        length = min(keys.ngram, len(hashes))
-        different = np.unique(run_hashes(hashes, length))
-        runs[length].append((different, len(index.parts)))
-        index.parts.append(Part(file, item, column, len(different)))
-    return bool(long)
+class _Builder:
+    """Collects the runs of items."""
+
+    def __init__(self, keys: Decontamination):
+        self.keys = keys
+        self.index = Index(items=dict.fromkeys(keys.files, 0), short=dict.fromkeys(keys.files, 0))
+        self.runs: dict[int, list[tuple[np.ndarray, int]]] = defaultdict(list)
+
+    def add(self, item: Item) -> bool:
+        """Add the texts of an item, or, if none is long enough, all of them together; False where it has none."""
+        held = [(column, word_hashes(words(text))) for column, text in texts(item.values, self.keys.fields)]
+        long = [(column, hashes) for column, hashes in held if len(hashes) >= self._least(item.values[column])]
+        if not long:
+            together = np.concatenate([hashes for _, hashes in held]) if held else np.zeros(0, np.uint64)
+            if len(together) >= self.keys.shortest:
+                long = [("+".join(dict(held)), together)]
+        for column, hashes in long:
+            length = min(self.keys.ngram, len(hashes))
+            different = np.unique(run_hashes(hashes, length))
+            self.runs[length].append((different, len(self.index.parts)))
+            self.index.parts.append(Part(item.file, item.name, column, len(different)))
+        self.index.items[item.file] += 1
+        self.index.short[item.file] += not long
+        return bool(held)
+
+    def _least(self, value: Any) -> int:
+        """Words that a text needs to be looked for by itself: short choices and answers (of a list) are said of many
+        things, and are no item."""
+        return self.keys.shortest if isinstance(value, str) else self.keys.ngram
+
+    def finish(self) -> Index:
+        index = self.index
+        for length, owned in self.runs.items():
+            hashes = np.concatenate([part for part, _ in owned])
+            owners = np.concatenate([np.full(len(part), number, np.int64) for part, number in owned])
+            order = np.argsort(hashes, kind="stable")
+            index.hashes[length], index.owners[length] = hashes[order], owners[order]
+            index.table[hashes & np.uint64(len(index.table) - 1)] = True
+        return index
 
 
 @dataclass
