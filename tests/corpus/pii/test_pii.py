@@ -51,7 +51,8 @@ def test_what_is_planted_is_found_and_look_alikes_are_not(capsys):
         ("Appelez le 06 12 34 56 78, ou le +33 (0)1 23 45 67 89.", "phone", ["06 12 34 56 78", "+33 (0)1 23 45 67 89"]),
         ("chiamare 06/12345678 o +39 347 123 4567", "phone", ["06/12345678", "+39 347 123 4567"]),
         ("le 12/06/2024 à 08:02, pages 12 34 56 78 90", "phone", []),
-        ("347 123 456 habitants", "phone", []),
+        ("347 123 456 habitants, 365.767.889 francs, BE 0420.429.375, CWE-310/311/312", "phone", []),
+        ("http://livres.example/0226104036/", "phone", []),
         ("serveur 93.184.216.34 en version 93.184.216.34", "ip", ["93.184.216.34"]),
         (
             "http://[2606:2800:220:1:248:1893:25c8:1946]/ et std::dead::beef",

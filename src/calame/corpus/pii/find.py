@@ -56,7 +56,7 @@ PAIR_BEFORE = (
 FRENCH = (
     rf"(?<![\w+])(?:\+|00){SEPARATOR}?33{SEPARATOR}?(?:\(0\)|0)?{SEPARATOR}?[1-9](?:{SEPARATOR}?[0-9]){{8}}{END}",
     rf"(?<![\w+]){PAIR_BEFORE}0[1-9]({SEPARATOR})[0-9]{{2}}(?:\1[0-9]{{2}}){{3}}{END}(?!{SEPARATOR}[0-9]{{2}}(?![0-9]))",
-    rf"{ALONE}0[1-9]{SEPARATOR}?[0-9]{{8}}{END}",
+    rf"{ALONE}(?<!/)0[1-9]{SEPARATOR}?[0-9]{{8}}{END}",  # after a slash it is a book's number in an address
 )
 # Italy (AGCOM's plan): mobiles begin with 3, nine or ten digits; districts with 0, told apart by their third digit: 02
 # and 06, three digits (055), four digits (0532); in all nine to eleven digits, fewer only after +39.
@@ -65,9 +65,9 @@ ITALIAN = (
     rf"(?<![\w+])(?:\+|00){SEPARATOR}?39{SEPARATOR}?\(?3[1-9][0-9]\)?(?:{SEPARATOR}?[0-9]){{6,7}}{END}",
     rf"(?<![\w+])(?:\+|00){SEPARATOR}?39{SEPARATOR}?\(?{DISTRICT}\)?(?:{SEPARATOR}?[0-9]){{4,8}}{END}",
     rf"{ALONE}3[1-9][0-9](?:[0-9]{{7}}|{SEPARATOR}[0-9]{{6,7}}|({SEPARATOR})[0-9]{{3}}\1[0-9]{{4}}"
-    rf"|([{SPACE}-])[0-9]{{2}}\2[0-9]{{2}}\2[0-9]{{2,3}}|[-./][0-9]{{3}}{SEPARATOR}[0-9]{{3}}){END}",
+    rf"|([{SPACE}-])[0-9]{{2}}\2[0-9]{{2}}\2[0-9]{{2,3}}){END}",
     rf"{ALONE}(?:\({DISTRICT}\){SEPARATOR}?|{DISTRICT}{SEPARATOR})"
-    rf"(?:[0-9]{{5,8}}|[0-9]{{2,4}}[{SPACE}.-][0-9]{{3,4}}|[0-9]{{2,3}}([{SPACE}.-])[0-9]{{2}}\1[0-9]{{2,3}}){END}"
+    rf"(?:[0-9]{{5,8}}|[0-9]{{2,4}}[{SPACE}-][0-9]{{3,4}}|[0-9]{{2,3}}([{SPACE}-])[0-9]{{2}}\1[0-9]{{2,3}}){END}"
     rf"(?!{SEPARATOR}[0-9])",
 )
 PHONES = tuple(re.compile(pattern) for pattern in (*FRENCH, *ITALIAN))
