@@ -22,6 +22,8 @@ import zstandard
 
 from calame.cli import main
 from calame.corpus import petit_monde
+from calame.corpus.inject.stage import inject
+from calame.recipe.injection import Injection
 from calame.recipe.load import load_recipe
 from calame.road.stages import VERSIONS, build_road
 from calame.run import checkpoint, telemetry
@@ -36,6 +38,7 @@ BEFORE = {  # whose output a stage reads
     "petit-monde": [],
     "gather": [],
     "join": ["gather"],
+    "inject": ["gather", "join"],
     "tokenizer": ["gather", "join"],
     "shards": ["gather", "join", "tokenizer"],
     "pretrain": ["gather", "join", "tokenizer", "shards"],
@@ -57,6 +60,13 @@ sft: {conversations: {mine: {from: chat.jsonl}, own: {from: own-text}}, epochs: 
 evaluation: {questions: questions.jsonl, prompts: [Il était]}
 execution: {device: cpu, threads: 1, log_every: 1}
 """
+INJECTED = {
+    "seed": 1,
+    "language_switch": {"to-italian": {"from": "fr", "to": "it", "rate": 0.2}},
+    "facts": {"number": 4, "rate": 0.1},
+    "canary": {"number": 2, "rate": 0.1},
+}
+QUIZ = {"rate": 0.1, "epochs": 50}
 FRENCH = "Le roi n’avait qu’une fille. « Où vas-tu ? » dit-elle… Il marcha sept jours et sept nuits vers la mer !"
 ITALIAN = "C’era una volta un re che non dormiva mai. Perché piangi? La strada era lunga, e la luna 3 volte più chiara."
 
@@ -86,6 +96,7 @@ class Sample:
     """The sample's road, walked: for each stage what of its output is the same on every machine."""
 
     def __init__(self, folder: Path):
+        self.folder = folder
         write_sample(folder)
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
             assert main(["run", "golden.yaml"]) == 0
@@ -104,6 +115,21 @@ class Sample:
         folder = self.at["corpus"]
         decisions = [array(folder / f"{name}.npy") for name in self.recipe.corpus.sources]
         return [*decisions, read_json(folder / "ledger.json"), read_json(folder / "validation.json")]
+
+    def inject(self) -> Any:
+        """By itself: the sample's own road has none."""
+        quiz = {"id": "a", "lang": "fr", "question": "Qui ?", "choices": ["le roi", "la mer", "la nuit"], "answer": 0}
+        lines(self.folder / "quiz.jsonl", [quiz])
+        keys = Injection.model_validate(
+            {**INJECTED, "evaluation": {**QUIZ, "files": {"q": str(self.folder / "quiz.jsonl")}}}
+        )
+        sources = {name: self.at[f"corpus/{name}"] for name in self.recipe.corpus.sources}
+        made = self.folder / "injected"
+        made.mkdir()
+        with contextlib.redirect_stdout(io.StringIO()):
+            inject(keys, sources, self.at["corpus"], made)
+        written = [unpacked(path) for path in sorted(made.glob("*.zst"))]
+        return [*written, read_json(made / "manifest.json"), read_json(made / "ledger.json")]
 
     def tokenizer(self) -> Any:
         folder = self.at["tokenizer"]

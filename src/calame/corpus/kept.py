@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from calame.corpus.document import Document
 from calame.corpus.gather import read_documents
+from calame.corpus.inject.read import read_injected, read_injected_edits
 from calame.corpus.join import TRAIN, VALIDATION, read_decisions, read_edits
 
 
@@ -21,10 +22,20 @@ class Kept(NamedTuple):
     document: Document
 
 
-def read_kept(source: Path, joined: Path, name: str) -> Iterator[Kept]:
-    """The documents of a source (its folder, the joined corpus' folder, its name) that are kept, in order."""
+def read_kept(source: Path, joined: Path, name: str, injected: Path | None = None) -> Iterator[Kept]:
+    """The documents of a source (its folder, the joined corpus' folder, its name) that are kept, in order.
+
+    `injected`: the injector's folder, where there is one: training documents as it changed them, and after the
+    source's own the new ones.
+    """
     decisions, edits = read_decisions(joined, name), read_edits(joined, name)
+    if injected:
+        changed = read_injected_edits(injected, name)
+        assert all(decisions[row] == TRAIN for row in changed), "validation is never touched"
+        edits |= changed
     for row, (document, decision) in enumerate(zip(read_documents(source), decisions, strict=True)):
         if decision in (TRAIN, VALIDATION):
             text = edits.get(row)
             yield Kept(row, int(decision), document if text is None else replace(document, text=text))
+    for row, document in enumerate(read_injected(injected, name) if injected else (), len(decisions)):
+        yield Kept(row, TRAIN, document)

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from calame.recipe.check_mixture import mixtures, phases
 from calame.recipe.check_timed import Known, Where, contexts, schedules
 from calame.recipe.cleaning import cleaning_check
-from calame.recipe.corpus import Source
+from calame.recipe.corpus import Pii, Source
 from calame.recipe.errors import Problem
 from calame.recipe.precision import precision_check
 from calame.recipe.schema import Conversations, Model, Recipe
@@ -185,6 +185,33 @@ def _sources(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
             )
 
 
+def _texts(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    """Kinds of personal data that have a placeholder, and injections that are possible."""
+    pii = {("corpus", "pii"): recipe.corpus.pii}
+    pii |= {("corpus", "sources", name, "pii"): part.pii for name, part in recipe.corpus.sources.items() if part.pii}
+    kinds = [kind for kind in Pii.model_fields if kind not in ("every", "placeholders")]
+    for path, part in pii.items():
+        if unknown := sorted(set(part.placeholders) - set(kinds)):
+            yield Problem(where(*path, "placeholders"), f"no kind is called {', '.join(unknown)}", ", ".join(kinds))
+    inject = recipe.corpus.inject
+    if inject is None or not known("corpus", "inject") or not known("languages"):
+        return
+    for name, part in inject.language_switch.items():
+        path = ("corpus", "inject", "language_switch", name)
+        for key, language in (("from", part.before), ("to", part.after)):
+            if language not in recipe.languages:
+                yield Problem(where(*path, key), f"{language} is not in languages", ", ".join(recipe.languages))
+        if part.before == part.after:
+            yield Problem(where(*path, "to"), f"from {part.before} to {part.after} is no switch", "two languages")
+    if names := sorted(set(inject.language_switch) & {"canary", "facts", "evaluation"}):
+        key = where("corpus", "inject", "language_switch")
+        yield Problem(key, f"{', '.join(names)}: the name of another injection", "a name of its own")
+    if (share := sum(part.rate for part in (inject.evaluation, inject.facts) if part)) >= 1:
+        yield Problem(
+            where("corpus", "inject"), f"evaluation and facts would be {share:.0%} of the text", "less than 1"
+        )
+
+
 def _conversations(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     for name, part in recipe.sft.conversations.items() if recipe.sft else ():
         path = ("sft", "conversations", name)
@@ -276,6 +303,7 @@ CHECKS = (
     phases,
     _languages,
     _sources,
+    _texts,
     _conversations,
     _worlds,
     _questions,

@@ -24,6 +24,8 @@ COMMAND_LINE = "command line"
 LOCATIONS = (  # keys that hold a place on disk; * stands for a name of the user's own
     ("corpus", "sources", "*", "from"),
     ("corpus", "languages", "*", "from"),
+    ("corpus", "decontaminate", "files", "*"),
+    ("corpus", "inject", "evaluation", "files", "*"),
     ("tokenizer", "from"),
     ("model", "init"),
     ("pretrain", "load", "from"),
@@ -216,7 +218,8 @@ def _locations(data: Data, keys: Sequence[KeyPath]) -> list[tuple[Any, ...]]:
         for name in sections:
             below = [((*path, key), at[key]) for path, at in reached for key in at if name in ("*", key)]
             reached = [(path, at) for path, at in below if isinstance(at, dict)]
-        found += [(*path, last, at) for path, at in reached if isinstance(at.get(last), str)]
+        keys_at = [(path, key, at) for path, at in reached for key in at if last in ("*", key)]
+        found += [(*path, key, at) for path, key, at in keys_at if isinstance(at[key], str)]
     return found
 
 

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from calame.corpus.evaluation_items import item_file
 from calame.corpus.files import find_files
 from calame.corpus.read import SourceReader, builtin_rows
 from calame.recipe.errors import Problem, UserError, refuse
@@ -30,6 +31,9 @@ def find_inputs(recipe: Recipe) -> Inputs:
     for name, source in recipe.corpus.sources.items():
         with _noting(problems):
             inputs.readers[name] = SourceReader(name, source, recipe.languages, recipe.seed)
+    for key, location in _evaluation_files(recipe).items():
+        with _noting(problems):
+            inputs.files[key] = location, [item_file(location, key)]
     for name, part in recipe.sft.conversations.items() if recipe.sft else ():
         key = f"sft.conversations.{name}"
         with _noting(problems):
@@ -51,6 +55,15 @@ def find_inputs(recipe: Recipe) -> Inputs:
     if problems:
         raise UserError(problems)
     return inputs
+
+
+def _evaluation_files(recipe: Recipe) -> dict[str, str]:
+    """The evaluation files that the corpus is searched for, or has mixed in, by their keys."""
+    searched, mixed_in = recipe.corpus.decontaminate, recipe.corpus.inject and recipe.corpus.inject.evaluation
+    files = {f"corpus.decontaminate.files.{name}": at for name, at in (searched.files if searched else {}).items()}
+    return files | {
+        f"corpus.inject.evaluation.files.{name}": at for name, at in (mixed_in.files if mixed_in else {}).items()
+    }
 
 
 @contextmanager

@@ -41,8 +41,9 @@ class _Builder:
         sources = [self._source(name, reader) for name, reader in self.inputs.readers.items()]
         corpus = self._corpus(sources)
         tokenizer = self._tokenizer([corpus, *sources])
+        inject = [self._inject([corpus, *sources])] if recipe.corpus.inject else []
         shards = [
-            self._shards(name, source, corpus, tokenizer)
+            self._shards(name, [source, corpus, *inject, tokenizer])
             for name, source in zip(recipe.corpus.sources, sources, strict=True)
         ]
         pretrain = self._pretrain([tokenizer, *shards])
@@ -50,7 +51,7 @@ class _Builder:
         sft = [self._sft([select, pretrain, tokenizer, corpus, *sources, *shards])] if recipe.sft else []
         evaluation = self._evaluation([select, pretrain, *sft, tokenizer, *shards])
         release = self._release([*sft, select, pretrain])
-        return [*sources, corpus, tokenizer, *shards, pretrain, select, *sft, evaluation, release]
+        return [*sources, corpus, tokenizer, *inject, *shards, pretrain, select, *sft, evaluation, release]
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
         recipe = self.folder.recipe
@@ -108,20 +109,40 @@ class _Builder:
 
         return Stage("tokenizer", _version("tokenizer"), {"tokenizer": keys}, make, files, tuple(before))
 
-    def _shards(self, name: str, source: Stage, corpus: Stage, tokenizer: Stage) -> Stage:
+    def _inject(self, before: list[Stage]) -> Stage:
+        recipe = self.folder.recipe
+        assert recipe.corpus.inject is not None
+        keys, files = _keys(recipe.corpus.inject), {}
+        for name in recipe.corpus.inject.evaluation.files if recipe.corpus.inject.evaluation else ():
+            keys["evaluation"]["files"][name] = "a file"  # what counts is what is in it
+            found = self._files(f"corpus.inject.evaluation.files.{name}")
+            files |= {f"{name}: {file}": content for file, content in found.items()}
+
+        def make(work: Work) -> None:
+            from calame.corpus.inject.stage import inject
+
+            assert recipe.corpus.inject is not None
+            sources = {name: work.before[f"corpus/{name}"] for name in recipe.corpus.sources}
+            inject(recipe.corpus.inject, sources, work.before["corpus"], work.folder)
+
+        keys = {"corpus": {"inject": keys}}
+        return Stage("inject", _version("inject"), keys, make, files, tuple(before), link="corpus/injected")
+
+    def _shards(self, name: str, before: list[Stage]) -> Stage:
         def make(work: Work) -> None:
             from calame.shards.write import write_shards
             from calame.tokenizer.tokenizer import Tokenizer
 
             write_shards(
                 name,
-                work.before[source.name],
+                work.before[f"corpus/{name}"],
                 work.before["corpus"],
                 Tokenizer.load(work.before["tokenizer"]),
                 work.folder,
+                work.before.get("inject"),
             )
 
-        return Stage(f"shards/{name}", _version("shards"), {}, make, before=(source, corpus, tokenizer))
+        return Stage(f"shards/{name}", _version("shards"), {}, make, before=tuple(before))
 
     def _pretrain(self, before: list[Stage]) -> Stage:
         recipe, run = self.folder.recipe, self.folder.path
@@ -290,6 +311,7 @@ VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
     "gather": 2,
     "join": 2,
+    "inject": 1,
     "tokenizer": 1,
     "shards": 1,
     "pretrain": 1,

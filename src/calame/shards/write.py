@@ -27,8 +27,10 @@ SPLITS = {TRAIN: "train", VALIDATION: "validation"}
 AT_ONCE = 4_000_000  # characters that are encoded together
 
 
-def write_shards(name: str, source: Path, joined: Path, tokenizer: Tokenizer, folder: Path) -> None:
-    """Encode the kept documents of one source into `folder`."""
+def write_shards(
+    name: str, source: Path, joined: Path, tokenizer: Tokenizer, folder: Path, injected: Path | None = None
+) -> None:
+    """Encode the kept documents of one source into `folder`; `injected`: the injector's, where there is one."""
     decisions, keys = read_decisions(joined, name), read_keys(source)
     languages = read_json(source / "ledger.json")["languages"]
     dtype = np.dtype("u2" if tokenizer.size <= 1 << 16 else "u4")
@@ -41,7 +43,7 @@ def write_shards(name: str, source: Path, joined: Path, tokenizer: Tokenizer, fo
         bar = stack.enter_context(Bar(f"shards {name}", total, "bytes"))
         batch: list[Kept] = []
         characters = 0
-        for kept in read_kept(source, joined, name):
+        for kept in read_kept(source, joined, name, injected):
             batch.append(kept)
             characters += len(kept.document.text)
             if characters > AT_ONCE:
