@@ -7,9 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from calame.corpus.decisions import TRAIN, VALIDATION, read_decisions, read_edits
 from calame.corpus.document import Document
 from calame.corpus.gather import read_documents
-from calame.corpus.join import TRAIN, VALIDATION, read_decisions, read_edits
 
 
 class Kept(NamedTuple):
@@ -23,8 +23,11 @@ class Kept(NamedTuple):
 
 def read_kept(source: Path, joined: Path, name: str) -> Iterator[Kept]:
     """The documents of a source (its folder, the joined corpus' folder, its name) that are kept, in order."""
-    decisions, edits = read_decisions(joined, name), read_edits(joined, name)
-    for row, (document, decision) in enumerate(zip(read_documents(source), decisions, strict=True)):
+    edits = read_edits(joined, name)
+    edited, text = next(edits, (-1, ""))
+    for row, (document, decision) in enumerate(zip(read_documents(source), read_decisions(joined, name), strict=True)):
+        if row == edited:
+            document = replace(document, text=text)
+            edited, text = next(edits, (-1, ""))
         if decision in (TRAIN, VALIDATION):
-            text = edits.get(row)
-            yield Kept(row, int(decision), document if text is None else replace(document, text=text))
+            yield Kept(row, int(decision), document)
