@@ -83,8 +83,9 @@ def _groups(pool: Pool) -> np.ndarray:
 
 
 def _root(parent: np.ndarray, at: int) -> int:
-    while parent[at] != at:
-        parent[at] = at = parent[parent[at]]
+    while (above := int(parent[at])) != at:
+        parent[at] = parent[above]
+        at = above
     return at
 
 

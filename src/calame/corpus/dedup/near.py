@@ -138,7 +138,7 @@ def _stored_shingles(pool: Pool, members: np.ndarray, ngram: int, folder: Path) 
         with path.open("wb") as file, Bar("corpus near duplicates: shingles", total, "bytes") as bar:
             for at, (number, document) in enumerate(pool.documents(wanted), 1):
                 found = shingles(document.text, ngram)
-                file.write(found)
+                file.write(found.tobytes())
                 sizes[at] = len(found)
                 bar.advance(int(pool.keys["bytes"][number]))
         with path.open("rb") as file:
@@ -175,8 +175,10 @@ def _report(pool: Pool, bands: Bands, found: Found, folder: Path) -> None:
     with atomic(folder / "near.svg", "w") as file:
         file.write(chart.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
     say(
-        f"  near duplicates: {len(found.went):,} documents go; {len(found.ties):,} pairs stay on one side of validation"
+        f"  near duplicates: {len(found.went):,} documents go, {len(found.ties):,} pairs keep to one side of validation"
     )
     if found.too_many:
-        say(f"  near duplicates: {found.too_many:,} documents had more than {MOST_COMPARED} candidates; those that "
-            "share most bands were compared")  # fmt: skip
+        say(
+            f"  near duplicates: {found.too_many:,} documents had more than {MOST_COMPARED} candidates, of which those "
+            "that share most bands were compared"
+        )

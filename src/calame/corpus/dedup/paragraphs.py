@@ -61,7 +61,7 @@ def _repeated(pool: Pool, least: int, folder: Path) -> np.ndarray:
         with path.open("wb") as file:
             for _, document in pool.documents(pool.kept):
                 hashes = _hashes(document.text.split("\n"), least)
-                file.write(distinct(hashes[hashes > 0]))
+                file.write(distinct(hashes[hashes > 0]).tobytes())
         everything = np.fromfile(path, np.uint64)
     finally:
         path.unlink(missing_ok=True)
