@@ -196,7 +196,8 @@ def _near(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     near, path = recipe.corpus.dedup.near, ("corpus", "dedup", "near")
     if near is None or not known(*path):
         return
-    if near.method == "rodin" and (given := sorted(near.model_fields_set - {"method"})):
+    given = [name for name, value in type(near)() if getattr(near, name) != value and name != "method"]
+    if near.method == "rodin" and given:
         yield Problem(
             where(*path),
             f"{', '.join(given)}: not with method rodin, whose numbers are fixed",

@@ -17,7 +17,7 @@ from support import Toy, environment, folder_digest, write_lines
 ROADS = """
 import importlib, json, os, signal, sys
 from calame.cli import main
-import calame.corpus.dedup.near, calame.corpus.dedup.paragraphs, calame.corpus.join, calame.road.run
+import calame.corpus.dedup.near, calame.corpus.dedup.paragraphs, calame.corpus.join, calame.road.run, torch
 
 def walk(module=None, name="", count=0):
     if module:
