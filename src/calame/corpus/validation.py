@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from calame.corpus.decisions import VALIDATION
+from calame.corpus.forest import Forest
 from calame.corpus.pool import Pool
 from calame.recipe.corpus import ValidationText
 from calame.recipe.errors import Problem, UserError
@@ -73,20 +74,10 @@ def _groups(pool: Pool) -> np.ndarray:
     if not pool.ties:
         return groups
     names, places = np.unique(groups, return_inverse=True)
-    parent = np.arange(len(names))
+    forest = Forest(len(names))
     for one, other in places[np.array(pool.ties)]:
-        low, high = sorted((_root(parent, one), _root(parent, other)))
-        parent[high] = low
-    for group in range(len(names)):  # a parent is never above its child: one pass in order is enough
-        parent[group] = parent[parent[group]]
-    return names[parent[places]]
-
-
-def _root(parent: np.ndarray, at: int) -> int:
-    while (above := int(parent[at])) != at:
-        parent[at] = parent[above]
-        at = above
-    return at
+        forest.join(int(one), int(other))
+    return names[forest.roots()[places]]
 
 
 def _in_order(sizes: np.ndarray) -> np.ndarray:

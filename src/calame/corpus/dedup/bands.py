@@ -109,5 +109,6 @@ def read_signatures(pool: Pool, near: Near) -> Iterator[tuple[int, np.ndarray]]:
     """(number of the first, rows of signatures.u4) of all documents, a part at a time."""
     for name, folder in pool.folders.items():
         rows, file = pool.rows(name), SignatureFile(folder, near)
+        assert file.path.stat().st_size == (rows.stop - rows.start) * file.width * 4
         for begin in range(rows.start, rows.stop, AT_ONCE):
             yield begin, file.rows(begin - rows.start, min(AT_ONCE, rows.stop - begin))

@@ -23,6 +23,7 @@ import numpy as np
 from calame.corpus.decisions import NEAR
 from calame.corpus.dedup.bands import Bands, Buckets, choose_bands
 from calame.corpus.dedup.shingles import jaccard, shingles
+from calame.corpus.forest import Forest
 from calame.corpus.pool import Pool
 from calame.recipe.corpus import Near
 from calame.run.charts import line_chart
@@ -41,12 +42,12 @@ def drop_near(pool: Pool, near: Near, folder: Path) -> None:
         + ", ".join(f"{bands.acceptance(at):.1%} of the pairs at {at:g}" for at in _marks(near))
         + " are compared"
     )
-    buckets = Buckets(pool, near, bands)
+    buckets, found = Buckets(pool, near, bands), Found(Forest(len(pool.keys)))
     if near.method == "rodin":
-        found = _unverified(buckets)
+        _unverified(buckets, found)
     else:
         with _stored_shingles(pool, buckets.members, near.ngram, folder) as stored:
-            found = _verified(buckets, stored, near)
+            _verified(buckets, stored, near, found)
     pool.decisions[[went.document for went in found.went]] = NEAR
     pool.ties += found.ties
     _report(pool, bands, found, folder)
@@ -63,14 +64,23 @@ class Went:
 
 @dataclass
 class Found:
+    """What came of the comparisons. `ties` join what belongs together and no more, so that they are fewer than the
+    documents, however many pairs resemble each other (`tied`)."""
+
+    forest: Forest
     went: list[Went] = field(default_factory=list)
     ties: list[tuple[int, int]] = field(default_factory=list)
+    tied: int = 0
     compared: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))  # pairs by their Jaccard index
     too_many: int = 0  # documents with more than MOST_COMPARED candidates
 
+    def tie(self, one: int, other: int) -> None:
+        self.tied += 1
+        if self.forest.join(one, other):
+            self.ties.append((one, other))
 
-def _verified(buckets: Buckets, stored: Shingles, near: Near) -> Found:
-    found = Found()
+
+def _verified(buckets: Buckets, stored: Shingles, near: Near, found: Found) -> None:
     floor = min(near.jaccard, near.same_side)
     with Bar("corpus near duplicates", len(buckets.members), "candidates") as bar:
         for document in map(int, buckets.members):
@@ -90,23 +100,22 @@ def _verified(buckets: Buckets, stored: Shingles, near: Near) -> Found:
             if alike:
                 best = int(np.argmax(index))
                 found.went.append(Went(document, int(candidates[best]), float(index[best])))
-                found.ties += pairwise(alike)  # they resemble one another through this one
+                for one, other in pairwise(alike):  # they resemble one another through this one
+                    found.tie(one, other)
             else:
                 buckets.keep(document)
-                found.ties += [(int(other), document) for other in candidates[index >= near.same_side]]
-    return found
+                for other in candidates[index >= near.same_side]:
+                    found.tie(int(other), document)
 
 
-def _unverified(buckets: Buckets) -> Found:
+def _unverified(buckets: Buckets, found: Found) -> None:
     """RODIN-1B: whatever shares a band with a kept document goes."""
-    found = Found()
     for document in map(int, buckets.members):
         candidates, _ = buckets.earlier(document)
         if len(candidates):
             found.went.append(Went(document, int(candidates[0]), None))
         else:
             buckets.keep(document)
-    return found
 
 
 class Shingles:
@@ -167,16 +176,15 @@ def _report(pool: Pool, bands: Bands, found: Found, folder: Path) -> None:
             "acceptance": curve,
             "compared": {f"{at / BINS:.2f}": int(number) for at, number in enumerate(found.compared)},
             "went": len(found.went),
-            "tied": len(found.ties),
+            "tied": found.tied,
             "more candidates than compared": found.too_many,
         },
     )
     chart = line_chart({f"{bands.number} bands of {bands.rows} rows": curve}, "pairs compared", "Jaccard index")
+    alone = '<svg xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" font-size="12" '
     with atomic(folder / "near.svg", "w") as file:
-        file.write(chart.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
-    say(
-        f"  near duplicates: {len(found.went):,} documents go, {len(found.ties):,} pairs keep to one side of validation"
-    )
+        file.write(chart.replace("<svg ", alone, 1).replace('class="grid"', 'stroke="#ccc"'))
+    say(f"  near duplicates: {len(found.went):,} documents go, {found.tied:,} pairs keep to one side of validation")
     if found.too_many:
         say(
             f"  near duplicates: {found.too_many:,} documents had more than {MOST_COMPARED} candidates, of which those "
