@@ -20,7 +20,8 @@ from calame.corpus.pool import Pool
 from calame.recipe.corpus import Near
 
 AT_ONCE = 1 << 16  # documents
-BANDS_AT_ONCE = 8  # whose keys are held: 8 bytes a document each
+BANDS_AT_ONCE = 4  # whose keys are held: 8 bytes a document each
+NONE = np.uint32(0xFFFFFFFF)
 
 
 @dataclass(frozen=True)
@@ -49,19 +50,25 @@ class Buckets:
 
     def __init__(self, pool: Pool, near: Near, bands: Bands):
         parts = list(_shared(pool, near, bands))
-        # Entries: (document, where its bucket begins), bucket by bucket, ascending within one.
-        self.documents = np.concatenate([np.zeros(0, np.uint32), *(documents for documents, _ in parts)])
-        sizes = np.concatenate([np.zeros(0, np.int64), *(sizes for _, sizes in parts)])
-        self.begins = np.repeat(np.cumsum(sizes) - sizes, sizes).astype(np.uint32)
+        there = np.zeros(len(pool.keys), bool)
+        for documents, _ in parts:
+            there[documents] = True
+        self.members = np.flatnonzero(there).astype(np.uint32)
+        # Entries: the documents of a bucket in ascending order, bucket by bucket.
+        self.documents = np.zeros(sum(len(documents) for documents, _ in parts), np.uint32)
         self.filled = np.zeros(len(self.documents), np.uint32)  # by a bucket's beginning: how many of it were kept
-        self.order = np.argsort(self.documents, kind="stable").astype(np.uint32)  # the entries by document
-        self.members, first = np.unique(self.documents[self.order], return_index=True)
-        self.bounds = np.append(first, len(self.documents))
+        self.begins = np.full((len(self.members), bands.number), NONE)  # where a member's bucket of each band begins
+        end = 0
+        for band, (documents, sizes) in enumerate(parts):
+            self.documents[end : end + len(documents)] = documents
+            begins = (end + np.cumsum(sizes) - sizes).astype(np.uint32)
+            self.begins[np.searchsorted(self.members, documents), band] = np.repeat(begins, sizes)
+            end += len(documents)
 
     def _of(self, document: int) -> np.ndarray:
         """Where the buckets of a document begin."""
-        at = int(np.searchsorted(self.members, document))
-        return self.begins[self.order[self.bounds[at] : self.bounds[at + 1]]]
+        begins = self.begins[np.searchsorted(self.members, document)]
+        return begins[begins != NONE]
 
     def earlier(self, document: int) -> tuple[np.ndarray, np.ndarray]:
         """The documents kept so far that share a bucket with this one, and how many they share."""
