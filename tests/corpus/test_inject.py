@@ -9,11 +9,11 @@ import pytest
 
 from builders import Gathered, corpus_of, tokenizer_of
 from calame.cli import main
+from calame.corpus.decisions import TRAIN, VALIDATION
 from calame.corpus.document import content_hash
 from calame.corpus.inject import facts
 from calame.corpus.inject.items import say_item
 from calame.corpus.inject.stage import inject
-from calame.corpus.join import TRAIN, VALIDATION
 from calame.corpus.kept import Kept, read_kept
 from calame.recipe.errors import UserError
 from calame.recipe.injection import Injection

@@ -7,9 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calame.corpus.gather import gather, read_documents
-from calame.corpus.join import DUPLICATE, TRAIN, VALIDATION, join, read_decisions, read_ledgers
+from calame.corpus.decisions import DUPLICATE, TRAIN, VALIDATION, read_decisions
+from calame.corpus.dedup.exact import drop_exact
+from calame.corpus.gather import KEY, gather, read_documents
+from calame.corpus.join import join, read_ledgers
 from calame.corpus.ledger import Tally, table
+from calame.corpus.pool import Pool
 from calame.corpus.read import SourceReader
 from calame.recipe.corpus import Source, ValidationText
 from calame.recipe.errors import UserError
@@ -220,13 +223,11 @@ def test_the_table_for_people_adds_up(tmp_path):
         )
 
 
-def test_hashes_that_differ_in_one_bit_are_different_texts(tmp_path):
+def test_hashes_that_differ_in_one_bit_are_different_texts():
     """The keys are raw bytes; a comparison that stops at a zero byte would call different texts duplicates."""
-    from calame.corpus.gather import KEY
-    from calame.corpus.join import _drop_duplicates
-
     keys = np.zeros(4, KEY)
     hashes = [bytes(16), bytes(15) + b"\x01", b"\x00\x01" + bytes(14), bytes(16)]
     keys["hash"] = np.frombuffer(b"".join(hashes), "V16")
-    decisions = _drop_duplicates({"a": keys[:3], "b": keys[3:]})
-    assert decisions["a"].tolist() == [TRAIN] * 3 and decisions["b"].tolist() == [DUPLICATE]
+    pool = Pool({}, {}, np.array([0]), keys, np.zeros(4, np.uint8))
+    drop_exact(pool)
+    assert pool.decisions.tolist() == [TRAIN, TRAIN, TRAIN, DUPLICATE]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from calame.cli import main
-from calame.road.charts import line_chart
+from calame.run.charts import line_chart
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "line", "rect", "polyline"}  # SVG's are closed in themselves
 

@@ -8,8 +8,8 @@ import numpy as np
 from pytest import MonkeyPatch, fixture, mark, raises
 
 from builders import Gathered, corpus_of, rows_of, shards_of, texts, tokenizer_of
+from calame.corpus.decisions import TRAIN, VALIDATION, read_decisions
 from calame.corpus.gather import read_documents
-from calame.corpus.join import TRAIN, VALIDATION, read_decisions
 from calame.recipe.errors import UserError
 from calame.run.files import file_digest, read_json, write_json
 from calame.shards import write as write_

@@ -10,8 +10,8 @@ from tokenizers import models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from builders import Gathered, corpus_of, rows_of, texts
+from calame.corpus.decisions import VALIDATION, read_decisions
 from calame.corpus.gather import read_documents
-from calame.corpus.join import VALIDATION, read_decisions
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Tokenizer as Keys
 from calame.run.files import read_json

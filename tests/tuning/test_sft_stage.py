@@ -10,8 +10,8 @@ import torch
 from pytest import MonkeyPatch, fixture, mark, raises
 
 from builders import corpus_of, recipe_of, rows_of, shards_of, texts, tokenizer_of
+from calame.corpus.decisions import TRAIN, read_decisions
 from calame.corpus.gather import read_documents
-from calame.corpus.join import TRAIN, read_decisions
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint, telemetry

@@ -2,6 +2,7 @@
 
 documents.jsonl.zst   {"id", "text", "group", "language", "license", "metadata"} a line, in the source's order
 keys.npy              one record a document: what joining needs, so that the text is not read again
+signatures.u4         where near duplicates are looked for: a row a document (dedup/signature.py)
 rejects.jsonl.zst     {"place", "reason", "size", "sample"} a line
 ledger.json           came = kept + dropped
 """
@@ -11,17 +12,20 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zstandard
 
+from calame.corpus.dedup.signature import SIGNATURES, signature
 from calame.corpus.document import Document, content_hash
 from calame.corpus.files import SAMPLE
 from calame.corpus.ledger import SourceLedger, Tally
 from calame.corpus.read import Reject, SourceReader
 from calame.corpus.step import Drop, Step, walk
+from calame.recipe.corpus import Near
 from calame.recipe.errors import refuse
 from calame.run.files import atomic, write_json, zstd_writer
 from calame.run.progress import Bar, say
@@ -29,13 +33,14 @@ from calame.run.progress import Bar, say
 KEY = np.dtype([("hash", "V16"), ("group", "u8"), ("bytes", "u4"), ("language", "u1"), ("score", "f4")])
 
 
-def gather(reader: SourceReader, folder: Path, steps: Sequence[Step] = ()) -> None:
+def gather(reader: SourceReader, folder: Path, steps: Sequence[Step] = (), near: Near | None = None) -> None:
     """Write the documents of one source to `folder`, as the steps leave them. Raises `UserError` if there are none."""
     ledger, keys = SourceLedger(), bytearray()
     faults: dict[str, str] = {}
     with (
         zstd_writer(folder / "documents.jsonl.zst") as documents,
         zstd_writer(folder / "rejects.jsonl.zst") as rejects,
+        atomic(folder / SIGNATURES) if near else nullcontext() as signatures,
         Bar(f"corpus {reader.name}", None, "bytes") as bar,
     ):
         for item in reader.read():
@@ -60,6 +65,8 @@ def gather(reader: SourceReader, folder: Path, steps: Sequence[Step] = ()) -> No
             ledger.licenses[kept.license] = ledger.licenses.get(kept.license, 0) + 1
             _write_line(documents, {"id": kept.id, **vars(kept)})
             keys += _key(kept, size, reader.languages)
+            if near and signatures:
+                signatures.write(signature(kept.text, near))
         if not reader.documents:
             raise _nothing(reader, faults)
     for rule, first in faults.items():
@@ -95,12 +102,25 @@ def _nothing(reader: SourceReader, faults: dict[str, str]) -> Exception:
 
 def read_documents(folder: Path) -> Iterator[Document]:
     """The documents of a gathered source, in order."""
+    yield from map(_document, _lines(folder))
+
+
+def read_some(folder: Path, wanted: np.ndarray) -> Iterator[tuple[int, Document]]:
+    """(row, document) of those that are wanted, in order; `wanted` says so of each row."""
+    if wanted.any():
+        yield from ((row, _document(line)) for row, line in enumerate(_lines(folder)) if wanted[row])
+
+
+def _lines(folder: Path) -> Iterator[str]:
     with (folder / "documents.jsonl.zst").open("rb") as raw:
         stream = zstandard.ZstdDecompressor().stream_reader(raw)
-        for line in io.TextIOWrapper(stream, encoding="utf-8", newline="\n"):
-            values = json.loads(line)
-            values.pop("id")
-            yield Document(**values)
+        yield from io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+
+
+def _document(line: str) -> Document:
+    values = json.loads(line)
+    values.pop("id")
+    return Document(**values)
 
 
 def read_keys(folder: Path) -> np.ndarray:

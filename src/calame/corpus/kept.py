@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from calame.corpus.decisions import TRAIN, VALIDATION, read_decisions, read_edits
 from calame.corpus.document import Document
 from calame.corpus.gather import read_documents
 from calame.corpus.inject.read import read_injected, read_injected_edits
-from calame.corpus.join import TRAIN, VALIDATION, read_decisions, read_edits
 
 
 class Kept(NamedTuple):
@@ -29,13 +29,16 @@ def read_kept(source: Path, joined: Path, name: str, injected: Path | None = Non
     source's own the new ones.
     """
     decisions, edits = read_decisions(joined, name), read_edits(joined, name)
-    if injected:
-        changed = read_injected_edits(injected, name)
-        assert all(decisions[row] == TRAIN for row in changed), "validation is never touched"
-        edits |= changed
+    changed = read_injected_edits(injected, name) if injected else {}
+    assert all(decisions[row] == TRAIN for row in changed), "validation is never touched"
+    edited, left = next(edits, (-1, ""))
     for row, (document, decision) in enumerate(zip(read_documents(source), decisions, strict=True)):
+        if row == edited:
+            document = replace(document, text=left)
+            edited, left = next(edits, (-1, ""))
+        if row in changed:
+            document = replace(document, text=changed[row])
         if decision in (TRAIN, VALIDATION):
-            text = edits.get(row)
-            yield Kept(row, int(decision), document if text is None else replace(document, text=text))
+            yield Kept(row, int(decision), document)
     for row, document in enumerate(read_injected(injected, name) if injected else (), len(decisions)):
         yield Kept(row, TRAIN, document)

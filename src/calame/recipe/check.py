@@ -165,6 +165,27 @@ def _languages(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
             )
 
 
+def _near(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    near, path = recipe.corpus.dedup.near, ("corpus", "dedup", "near")
+    if near is None or not known(*path):
+        return
+    given = [name for name, value in type(near)() if getattr(near, name) != value and name != "method"]
+    if near.method == "rodin" and given:
+        yield Problem(
+            where(*path),
+            f"{', '.join(given)}: not with method rodin, whose numbers are fixed",
+            "method alone",
+            "leave them out, or method: verified",
+        )
+    if (most := 1 - (1 - near.jaccard) ** near.permutations) < near.recall:
+        yield Problem(
+            where(*path, "recall"),
+            f"{near.recall:.4%} of the pairs at {near.jaccard:g} cannot be found with {near.permutations} permutations",
+            f"at most {most:.4%}",
+            f"more permutations: {'.'.join(path)}.permutations={2 * near.permutations}",
+        )
+
+
 def _sources(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     for name, source in recipe.corpus.sources.items():
         path = ("corpus", "sources", name)
@@ -302,6 +323,7 @@ CHECKS = (
     mixtures,
     phases,
     _languages,
+    _near,
     _sources,
     _texts,
     _conversations,

@@ -10,8 +10,8 @@ from typing import Any
 from calame.corpus.join import read_ledgers
 from calame.corpus.ledger import table as ledger_table
 from calame.recipe.units import say_bytes, say_count, say_seconds
-from calame.road.charts import line_chart
 from calame.run import telemetry
+from calame.run.charts import line_chart
 from calame.run.files import atomic, read_json
 from calame.run.folder import RunFolder
 from calame.run.stage import Stage

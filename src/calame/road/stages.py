@@ -60,10 +60,13 @@ class _Builder:
             keys["from"] = reader.source.location
         if reader.source.location.startswith("builtin:"):
             keys |= {"seed": reader.seed, "world": _version("petit-monde")}
+        corpus: dict[str, Any] = {"sources": {name: keys}}
+        if recipe.corpus.dedup.near:  # for which signatures are written; how they are compared is the next stage's
+            corpus["signatures"] = _keys(recipe.corpus.dedup.near, "jaccard", "recall", "same_side")
         return Stage(
             f"corpus/{name}",
             _version("gather"),
-            {"corpus": {"sources": {name: keys}}, "languages": recipe.languages},
+            {"corpus": corpus, "languages": recipe.languages},
             self._gather(reader),
             self._hash(reader.source.location, reader.files),
             link=f"corpus/sources/{name}",
@@ -73,7 +76,7 @@ class _Builder:
         def make(work: Work) -> None:
             from calame.corpus.gather import gather
 
-            gather(reader, work.folder)
+            gather(reader, work.folder, near=self.folder.recipe.corpus.dedup.near)
 
         return make
 
@@ -87,9 +90,13 @@ class _Builder:
                 {name: work.before[f"corpus/{name}"] for name in recipe.corpus.sources},
                 recipe.corpus.validation,
                 work.folder,
+                recipe.corpus.dedup,
             )
 
-        keys = {"corpus": {"validation": _keys(recipe.corpus.validation)}, "order": list(recipe.corpus.sources)}
+        corpus = {"validation": _keys(recipe.corpus.validation)}
+        if dedup := _keys(recipe.corpus.dedup):  # what is off stands in no fingerprint
+            corpus["dedup"] = dedup
+        keys = {"corpus": corpus, "order": list(recipe.corpus.sources)}
         return Stage("corpus", _version("join"), keys, make, before=tuple(sources), link="corpus/joined")
 
     def _tokenizer(self, before: list[Stage]) -> Stage:

@@ -15,8 +15,8 @@ from typing import IO
 
 import numpy as np
 
+from calame.corpus.decisions import TRAIN, VALIDATION, read_decisions
 from calame.corpus.gather import read_keys
-from calame.corpus.join import TRAIN, VALIDATION, read_decisions
 from calame.corpus.kept import Kept, read_kept
 from calame.run.files import atomic, file_digest, read_json, write_json
 from calame.run.progress import Bar

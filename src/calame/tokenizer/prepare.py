@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from calame.corpus.decisions import TRAIN, VALIDATION, read_decisions
 from calame.corpus.gather import read_keys
-from calame.corpus.join import TRAIN, VALIDATION, read_decisions
 from calame.corpus.kept import read_kept
 from calame.recipe import schema
 from calame.recipe.errors import UserError, refuse

@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from calame.corpus.decisions import TRAIN
 from calame.corpus.document import Document
-from calame.corpus.join import TRAIN
 from calame.corpus.kept import read_kept
 from calame.model.config import flops_per_token
 from calame.recipe.errors import refuse

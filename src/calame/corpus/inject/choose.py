@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from calame.corpus.decisions import TRAIN, VALIDATION, read_decisions
 from calame.corpus.document import Document
 from calame.corpus.gather import read_keys
 from calame.corpus.inject import canary, facts, switch
-from calame.corpus.join import TRAIN, VALIDATION, read_decisions
 from calame.corpus.kept import read_kept
 from calame.corpus.ledger import Tally
 from calame.recipe.errors import Problem, UserError

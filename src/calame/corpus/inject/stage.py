@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from calame.corpus.decisions import TRAIN, read_decisions
 from calame.corpus.document import Document, content_hash
 from calame.corpus.inject import canary, facts, items, switch
 from calame.corpus.inject.choose import Chosen, JoinedCorpus, Place, choose, own_draw
 from calame.corpus.inject.pieces import Edit, Mark, New
-from calame.corpus.join import TRAIN, read_decisions
 from calame.corpus.ledger import Tally
 from calame.recipe.injection import Injection
 from calame.run.files import write_json, zstd_writer

@@ -1,0 +1,43 @@
+"""What becomes of each document once the sources stand side by side, and how that is read back.
+
+SOURCE.npy              one byte a document of the source: a decision
+SOURCE.edits.jsonl.zst  where kept documents lose a part: {"row", "text"} a line, by row, the text that is left; absent
+                        if none
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import zstandard
+
+TRAIN, VALIDATION, DUPLICATE, NEAR, REPEATED = 0, 1, 2, 3, 4
+DROPPED = {  # decisions by which a document goes, with their names in the ledger
+    DUPLICATE: "exact duplicate",
+    NEAR: "near duplicate",
+    REPEATED: "little but repeated paragraphs",
+}
+
+
+def read_decisions(folder: Path, source: str) -> np.ndarray:
+    return np.load(folder / f"{source}.npy")
+
+
+def edits_path(folder: Path, source: str) -> Path:
+    return folder / f"{source}.edits.jsonl.zst"
+
+
+def read_edits(folder: Path, source: str) -> Iterator[tuple[int, str]]:
+    """(row, text that is left), by row, of documents that lost a part of theirs when sources were joined."""
+    path = edits_path(folder, source)
+    if not path.is_file():
+        return
+    with path.open("rb") as raw:
+        stream = zstandard.ZstdDecompressor().stream_reader(raw)
+        for line in io.TextIOWrapper(stream, encoding="utf-8", newline="\n"):
+            edit = json.loads(line)
+            yield edit["row"], edit["text"]
