@@ -1,6 +1,7 @@
 """Stage corpus: all sources together. Exact duplicates go, validation is reserved, the ledger is closed.
 
-SOURCE.npy      one byte a document: TRAIN, VALIDATION or DUPLICATE
+SOURCE.npy      one byte a document: TRAIN, VALIDATION, DUPLICATE or POOR
+SOURCE.scores.npy       of the documents' quality, where it was scored; quality.json: the thresholds and why
 SOURCE.edits.jsonl.zst  where kept documents lose a part: {"row", "text"} a line, the text that is left; absent if none
 ledger.json     per source; validation.json: the slices, their documents, bytes and hash
 """
@@ -17,23 +18,40 @@ import zstandard
 
 from calame.corpus.gather import read_keys
 from calame.corpus.ledger import SourceLedger, Tally
-from calame.recipe.corpus import ValidationText
+from calame.corpus.quality.decide import RULE as LOW_QUALITY
+from calame.corpus.quality.decide import decide, rule_of
+from calame.recipe.corpus import Quality, ValidationText
 from calame.recipe.errors import Problem, UserError
 from calame.run.files import atomic, digest, read_json, write_json
+from calame.run.progress import say
 
-TRAIN, VALIDATION, DUPLICATE = 0, 1, 2
-DROPPED = {DUPLICATE: "exact duplicate"}  # decisions by which a document goes, with their names in the ledger
+TRAIN, VALIDATION, DUPLICATE, POOR = 0, 1, 2, 3
+DROPPED = {
+    DUPLICATE: "exact duplicate",
+    POOR: LOW_QUALITY,
+}  # decisions by which a document goes, with their names in the ledger
 
 
-def join(sources: Mapping[str, Path], validation: ValidationText, folder: Path) -> None:
-    """Decide each document's place. Sources come in order of priority: the first to hold a text keeps it.
+def join(
+    sources: Mapping[str, Path],
+    validation: ValidationText,
+    folder: Path,
+    quality: Quality | None = None,
+    scores: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Decide each document's place. Sources come in order of priority: the first to hold a text keeps it. `scores`: of
+    the documents of each source that was scored, in order; they replace those that came with the documents.
 
     Raises `UserError` naming each (source, language) slice that cannot give validation text and keep some to train on.
     """
     keys = {name: read_keys(path) for name, path in sources.items()}
     gathered = {name: read_json(path / "ledger.json") for name, path in sources.items()}
     languages = {name: data["languages"] for name, data in gathered.items()}
+    for name, found in (scores or {}).items():
+        keys[name]["score"] = found
     decisions = _drop_duplicates(keys)
+    if quality is not None:
+        _drop_poor(keys, decisions, languages, quality, folder)
     _reserve_validation(keys, decisions, languages, validation)
     ledgers = {}
     for name in sources:
@@ -55,6 +73,26 @@ def _drop_duplicates(keys: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return dict(zip(keys, np.split(decisions, ends), strict=True))
 
 
+def _drop_poor(
+    keys: Mapping[str, np.ndarray],
+    decisions: Mapping[str, np.ndarray],
+    languages: Mapping[str, list[str]],
+    quality: Quality,
+    folder: Path,
+) -> None:
+    """Make POOR what the recipe's rule does, and write down the thresholds and the scores."""
+    waiting = {name: part == TRAIN for name, part in decisions.items()}
+    poor, cells = decide(keys, languages, quality, waiting)
+    for name, part in decisions.items():
+        part[poor[name]] = POOR
+        if rule_of(quality, name) is not None:
+            with atomic(folder / f"{name}.scores.npy") as file:
+                np.save(file, keys[name]["score"])
+    for cell in cells:
+        say(f"  quality: {cell}")
+    write_json(folder / "quality.json", {"scorer": quality.scorer, "cells": [cell.to_json() for cell in cells]})
+
+
 def _reserve_validation(
     keys: Mapping[str, np.ndarray],
     decisions: dict[str, np.ndarray],
@@ -64,12 +102,12 @@ def _reserve_validation(
     """Give each (source, language) slice its share of validation, whole groups in the order of their hash."""
     problems = []
     for name, part in keys.items():
-        known = part[decisions[name] != DUPLICATE]
+        known = part[decisions[name] == TRAIN]
         if not len(known):
             problems.append(
                 Problem(
                     f"corpus.sources.{name}",
-                    "all its texts are in the sources before it",
+                    "all its texts are in the sources before it, or of low quality",
                     remedy="leave it out, or put it first",
                 )
             )
@@ -161,6 +199,12 @@ def _describe(
 
 def read_decisions(folder: Path, source: str) -> np.ndarray:
     return np.load(folder / f"{source}.npy")
+
+
+def read_scores(folder: Path, source: str) -> np.ndarray | None:
+    """Of the quality of a source's documents, where it was scored."""
+    path = folder / f"{source}.scores.npy"
+    return np.load(path) if path.is_file() else None
 
 
 def read_edits(folder: Path, source: str) -> dict[int, str]:

@@ -23,6 +23,7 @@ Data = dict[str, Any]
 COMMAND_LINE = "command line"
 LOCATIONS = (  # keys that hold a place on disk; * stands for a name of the user's own
     ("corpus", "sources", "*", "from"),
+    ("corpus", "quality", "from"),
     ("tokenizer", "from"),
     ("model", "init"),
     ("pretrain", "load", "from"),
