@@ -24,7 +24,7 @@ from calame.recipe.errors import refuse
 
 WORD = re.compile(r"[^\W\d_]+")
 ENTROPY_CHARACTERS, DISTINCT_WORDS, STOP_CHARACTERS = 2000, 500, 3000
-WORDS_WITHIN = 20_000  # characters that are searched for the first 500 words: 40 a word, so that no text is read whole
+WORDS_WITHIN = 8000  # characters that are searched for the first 500 words: 16 a word, so that no book is read whole
 
 
 class HeuristicScorer:
@@ -45,10 +45,11 @@ class HeuristicScorer:
 def score(text: str, stop_words: frozenset[str]) -> float:
     """The formula above; 0 for a text without characters, and no word counts as none distinct and none stopped."""
     rich = min(max((entropy(text[:ENTROPY_CHARACTERS]) - 2.5) / 2.5, 0.0), 1.0)
-    words = WORD.findall(text[:WORDS_WITHIN].lower())[:DISTINCT_WORDS]
-    distinct = len(set(words)) / len(words) if words else 0.0
     opening = WORD.findall(text[:STOP_CHARACTERS].lower())
-    stop = sum(word in stop_words for word in opening) / len(opening) if opening else 0.0
+    enough = len(text) <= STOP_CHARACTERS or len(opening) > DISTINCT_WORDS  # more: its last word may be cut
+    words = (opening if enough else WORD.findall(text[:WORDS_WITHIN].lower()))[:DISTINCT_WORDS]
+    distinct = len(set(words)) / len(words) if words else 0.0
+    stop = sum(map(stop_words.__contains__, opening)) / len(opening) if opening else 0.0
     return 0.5 * rich + 0.3 * distinct + 0.2 * stop
 
 

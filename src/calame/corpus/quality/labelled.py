@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
@@ -102,27 +101,36 @@ def _allowed() -> str:
     return ", or ".join(", ".join(scale) for scale in SCALES)
 
 
-def split(examples: Examples, seed: int, shares: Sequence[float]) -> list[Examples]:
-    """Parts of the given shares (which add up to 1), whole groups by the hash of their name: the parts of a group stay
-    together, and a document that is added later moves no other. Raises `UserError` where a part would lack a grade."""
-    places = np.array([_place(group, seed) for group in examples.groups])
-    ends = np.concatenate([[0.0], np.cumsum(shares)[:-1], [1.0]])
-    parts = [examples.take((places >= begin) & (places < end)) for begin, end in pairwise(ends)]
-    groups = np.array(examples.groups)
+def split(examples: Examples, seed: int, held_out: float) -> tuple[Examples, Examples]:
+    """Examples to learn from and to measure on; the latter get the share `held_out` of each grade's groups, which stay
+    whole. Raises `UserError` where one of the two would have too few of a grade."""
+    rank, groups = ranked(examples, seed)
+    away = (rank + 0.5) / groups < held_out
+    parts = examples.take(~away), examples.take(away)
     for part in parts:
         for grade, name in enumerate(examples.names):
             found = len({group for group, of in zip(part.groups, part.grades, strict=True) if of == grade})
             if found < LEAST_GROUPS:
                 raise refuse(
                     f"label {name}",
-                    f"{len(np.unique(groups[examples.grades == grade]))} groups of documents, of which a part for "
-                    f"measuring or calibrating gets {found}",
-                    f"at least {LEAST_GROUPS} in each part",
+                    f"{len({g for g, of in zip(examples.groups, examples.grades, strict=True) if of == grade})} groups "
+                    f"of documents, of which one part gets {found}",
+                    f"at least {LEAST_GROUPS} to learn from and {LEAST_GROUPS} to measure on",
                     "label more documents, or check the column group",
                 )
     return parts
 
 
-def _place(group: str, seed: int) -> float:
-    """A number in [0, 1) that stands for a group's name."""
-    return int.from_bytes(hashlib.blake2b(f"{seed}\t{group}".encode(), digest_size=6).digest()) / 2**48
+def ranked(examples: Examples, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each document the rank of its group among those of its (commonest) grade, in the order of a hash with the
+    seed, and how many those are: (n,), (n,). Cutting by rank parts no group, and gives every grade its share."""
+    names, at = np.unique(np.asarray(examples.groups), return_inverse=True)
+    counts = np.zeros((len(names), len(examples.names)), int)
+    np.add.at(counts, (at, examples.grades), 1)
+    grade = counts.argmax(axis=1)
+    order = np.argsort([hashlib.blake2b(f"{seed}\t{name}".encode(), digest_size=8).digest() for name in names])
+    rank = np.zeros(len(names), int)
+    for value in range(len(examples.names)):
+        its = order[grade[order] == value]
+        rank[its] = np.arange(len(its))
+    return rank[at], np.bincount(grade, minlength=len(examples.names))[grade][at]

@@ -1,8 +1,9 @@
 """A linear classifier of hashed n-grams: words and pairs of words, pieces of words, or both.
 
 For grades 0..K-1 there are K-1 logistic regressions, each asking "at least this grade?" (Frank & Hall 2001), fitted by
-stochastic gradient descent (scikit-learn) and calibrated by Platt's method (1999) on documents that the fit did not
-see. The score is the mean of the answers, which is the expected grade over the highest one.
+stochastic gradient descent (scikit-learn) and calibrated by Platt's method (1999) on answers to documents that were not
+learnt from: each third is answered by a fit on the two others. The score is the mean of the answers, which is the
+expected grade over the highest one.
 
 weights.safetensors   coefficients (K-1, features), intercepts (K-1,), slopes and offsets of the calibration (K-1,)
 quality.json          kind, grades, features, and how it was trained
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from calame.corpus.quality.labelled import Examples
+from calame.corpus.quality.labelled import Examples, ranked
 from calame.corpus.quality.scorer import ABOUT, read_about
 from calame.recipe.errors import refuse
 from calame.run.files import atomic, write_json
@@ -28,7 +29,8 @@ BUCKETS = 2**18  # of each family: a quarter of a million rarely collide within 
 WORD = r"\w+|[^\w\s]"  # a punctuation mark is a word, and a letter alone too ("à", "y", "l")
 CHARACTERS = 10_000  # of a document that are read: the score's cost has a bound, and a book's beginning says enough
 PENALTY = 1e-5  # of squared weights: light, since each document holds few of the features
-PASSES = 30  # over the examples, at most
+PASSES = 20  # over the examples
+FOLDS = 3
 
 
 class LinearScorer:
@@ -62,18 +64,21 @@ class LinearScorer:
         return chances.mean(axis=1).astype(np.float32)
 
 
-def train_linear(fit: Examples, calibrate: Examples, features: str, seed: int) -> LinearScorer:
-    """Fitted on one part and calibrated on the other; the same examples and seed give the same weights."""
-    vectorize = vectorizer(features)
-    rows, aside = vectorize(fit.texts), vectorize(calibrate.texts)
+def train_linear(examples: Examples, features: str, seed: int) -> LinearScorer:
+    """The same examples, in the same order, and the same seed give the same weights."""
+    rows = vectorizer(features)(examples.texts)
+    folds = ranked(examples, seed)[0] % FOLDS  # whole groups
     found = []
-    for grade in range(1, len(fit.names)):
-        coefficients, intercept = _regression(rows, fit.grades >= grade, seed)
-        margins = aside @ coefficients + intercept
-        found.append((coefficients, intercept, *_platt(margins, calibrate.grades >= grade)))
+    for grade in range(1, len(examples.names)):
+        true = examples.grades >= grade
+        margins = np.zeros(len(examples))
+        for fold in range(FOLDS):
+            coefficients, intercept = _regression(rows[folds != fold], true[folds != fold], seed)
+            margins[folds == fold] = rows[folds == fold] @ coefficients + intercept
+        found.append((*_regression(rows, true, seed), *_platt(margins, true)))
     names = ("coefficients", "intercepts", "slopes", "offsets")
     tensors = {name: np.array(column, np.float32) for name, column in zip(names, zip(*found, strict=True), strict=True)}
-    about = {"kind": "linear", "grades": fit.names, "features": features, "buckets": BUCKETS, "seed": seed}
+    about = {"kind": "linear", "grades": examples.names, "features": features, "buckets": BUCKETS, "seed": seed}
     return LinearScorer(json.loads(json.dumps(about)), tensors)
 
 
@@ -105,8 +110,15 @@ def _regression(rows: Any, true: np.ndarray, seed: int) -> tuple[np.ndarray, flo
     """Coefficients (features,) and intercept of a logistic regression; rare and frequent grades weigh the same."""
     from sklearn.linear_model import SGDClassifier
 
+    always: Any = None  # no early end: the work is known beforehand
     model: Any = SGDClassifier(
-        loss="log_loss", alpha=PENALTY, max_iter=PASSES, average=True, class_weight="balanced", random_state=seed
+        loss="log_loss",
+        alpha=PENALTY,
+        max_iter=PASSES,
+        tol=always,
+        average=True,
+        class_weight="balanced",
+        random_state=seed,
     )
     model.fit(rows, true)
     return model.coef_[0], float(model.intercept_[0])

@@ -19,6 +19,7 @@ import numpy as np
 from calame.corpus.quality.scorer import ABOUT, expected_grade, read_about
 from calame.run.files import write_json
 
+TOKENIZER = "tokenizer.json"
 WINDOW = 4096  # documents that are sorted by length together, so that a batch is hardly padded
 BATCH_TOKENS = {"cuda": 65_536, "cpu": 4096}  # of a batch, padding counted
 CHARACTERS_PER_TOKEN = 12  # of a text that are encoded at all: more than any tokenizer's mean
@@ -43,15 +44,16 @@ class NeuralScorer:
 
         from calame.model.device import choose_device
 
+        quiet()
         about = read_about(folder, key, "neural")
         model = AutoModelForSequenceClassification.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         model = model.to(choose_device(device).torch).eval()
-        return NeuralScorer(model, Tokenizer.from_file(str(folder / "tokenizer.json")), about)
+        return NeuralScorer(model, Tokenizer.from_file(str(folder / TOKENIZER)), about)
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.model.save_pretrained(folder)
-        self.engine.save(str(folder / "tokenizer.json"))
+        self.engine.save(str(folder / TOKENIZER))
         write_json(folder / ABOUT, self.about)
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
@@ -87,6 +89,14 @@ class NeuralScorer:
         bf16 = self.device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
             return self.model(ids.to(self.device), attention_mask=mask.to(self.device)).logits
+
+
+def quiet() -> None:
+    """No bars and remarks of `transformers`: ours say what there is to say."""
+    from transformers.utils import logging
+
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
 
 
 def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 from calame.corpus.quality.labelled import Examples
-from calame.corpus.quality.neural import NeuralScorer
+from calame.corpus.quality.neural import TOKENIZER, NeuralScorer, quiet
+from calame.corpus.quality.scorer import ABOUT, read_about
 from calame.recipe.errors import refuse
 from calame.run.files import read_json
 from calame.run.progress import Bar
 
 WARMUP = 0.06  # of the steps; RoBERTa's share for fine-tuning (Liu et al. 2019)
 POOL = 50  # batches whose rows are sorted by length together
+AROUND = ("first", "last", "pad")  # the tokens before and after a text, and beyond it
+OURS = {"first": "<s>", "last": "</s>", "pad": "<pad>"}  # in a tokenizer of `calame run`
 OFFSET_KINDS = ("roberta", "camembert")  # families whose positions begin after the padding token's id
 
 
@@ -46,6 +49,7 @@ def train_neural(examples: Examples, plan: Plan) -> NeuralScorer:
 
     from calame.model.device import choose_device
 
+    quiet()
     torch.manual_seed(plan.seed)
     model, engine, about = _pretrained(plan, examples.names) if plan.model else _scratch(plan, examples.names)
     model = model.to(choose_device(plan.device).torch).train()
@@ -88,29 +92,39 @@ def _shuffled(lengths: list[int], size: int, draw: random.Random) -> Iterator[li
 
 
 def _pretrained(plan: Plan, grades: list[str]) -> tuple[Any, Any, dict[str, Any]]:
-    """An encoder that was trained, with a new head; its tokenizer, and what scoring must know of both."""
-    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    """An encoder that was trained, with a head for the grades; its tokenizer, and what scoring must know of both."""
+    from transformers import AutoModelForSequenceClassification
 
     try:
+        engine, ids = _tokenizer_of(plan.model)
         model = AutoModelForSequenceClassification.from_pretrained(
-            plan.model, num_labels=len(grades), use_safetensors=True
+            plan.model, num_labels=len(grades), use_safetensors=True, ignore_mismatched_sizes=True
         )
-        tokenizer: Any = AutoTokenizer.from_pretrained(plan.model)
-        engine = tokenizer.backend_tokenizer
     except (OSError, ValueError, AttributeError) as error:
         raise refuse(
             "--model",
             f"{plan.model}: {' '.join(str(error).split())[:300]}",
-            "a hub id (with a network), or a folder with config.json, model.safetensors and tokenizer.json",
+            "a hub id (with a network), or a folder with config.json, model.safetensors and a fast tokenizer",
         ) from None
-    first, last = tokenizer.cls_token_id, tokenizer.sep_token_id
-    if first is None or last is None or tokenizer.pad_token_id is None:
+    if None in ids.values():
         raise refuse("--model", f"{plan.model}: its tokenizer has no cls, sep and pad tokens", "an encoder, e.g. XLM-R")
     room: int = model.config.max_position_embeddings
     if any(kind in model.config.model_type for kind in OFFSET_KINDS):
-        room -= tokenizer.pad_token_id + 1
-    about = {"first": first, "last": last, "pad": tokenizer.pad_token_id, "length": min(plan.length, room)}
-    return model, engine, {**about, "began as": plan.model}
+        room -= ids["pad"] + 1
+    return model, engine, {**ids, "length": min(plan.length, room), "began as": plan.model}
+
+
+def _tokenizer_of(model: str) -> tuple[Any, dict[str, Any]]:
+    """The tokenizer of a hub id or folder, and the ids of the tokens around a text. One of ours says its own."""
+    from tokenizers import Tokenizer
+    from transformers import AutoTokenizer
+
+    if (Path(model) / ABOUT).is_file():
+        about = read_about(Path(model), "--model", "neural")
+        return Tokenizer.from_file(str(Path(model) / TOKENIZER)), {name: about[name] for name in AROUND}
+    tokenizer: Any = AutoTokenizer.from_pretrained(model)
+    ids = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id)
+    return tokenizer.backend_tokenizer, dict(zip(AROUND, ids, strict=True))
 
 
 def _scratch(plan: Plan, grades: list[str]) -> tuple[Any, Any, dict[str, Any]]:
@@ -125,10 +139,8 @@ def _scratch(plan: Plan, grades: list[str]) -> tuple[Any, Any, dict[str, Any]]:
             )
     shape = read_json(Path(plan.config))
     place = Path(plan.tokenizer)
-    engine = Tokenizer.from_file(str(place / "tokenizer.json" if place.is_dir() else place))
-    ids: dict[str, Any] = {
-        name: engine.token_to_id(token) for name, token in (("pad", "<pad>"), ("first", "<s>"), ("last", "</s>"))
-    }
+    engine = Tokenizer.from_file(str(place / TOKENIZER if place.is_dir() else place))
+    ids: dict[str, Any] = {name: engine.token_to_id(OURS[name]) for name in AROUND}
     if None in ids.values():
         raise refuse("--tokenizer", f"{plan.tokenizer}: lacks a special token", "<pad>, <s> and </s>, as ours have")
     config = XLMRobertaConfig(

@@ -3,62 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
 from calame.corpus.quality.labelled import Examples, split
-from calame.corpus.quality.linear import LinearScorer, train_linear
+from calame.corpus.quality.linear import LinearScorer
 from calame.corpus.quality.measure import calibration_error, measure
 from calame.corpus.quality.neural import NeuralScorer
-from calame.corpus.quality.neural_train import Plan, train_neural
 from calame.recipe.errors import refuse
 
-FIT, CALIBRATE, HELD_OUT = 0.7, 0.1, 0.2  # shares of the groups of documents
+HELD_OUT = 0.2  # share of the groups of documents that a classifier is measured on
 
 Trained = LinearScorer | NeuralScorer
 
 
-def train_classifier(examples: Examples, train: Callable[[list[Examples]], Trained], to: Path, seed: int) -> list[str]:
-    """Split by group, train on the first two parts, measure on the third, save. Returns lines that say what it reached.
+def train_classifier(examples: Examples, train: Callable[[Examples], Trained], to: Path, seed: int) -> list[str]:
+    """Split by group, train on one part, measure on the other, save. Returns lines that say what it reached.
 
     Raises `UserError` where `to` already holds something: a classifier is never overwritten.
     """
     if to.exists() and any(to.iterdir()):
         raise refuse("--to", f"{to}: not empty", "a new folder", "give another name, or remove it")
-    *parts, held_out = split(examples, seed, (FIT, CALIBRATE, HELD_OUT))
-    scorer = train(parts)
+    learnt, held_out = split(examples, seed, HELD_OUT)
+    scorer = train(learnt)
     reached, lines = _examine(scorer, held_out)
-    scorer.about |= {"examples": dict(zip(("fit", "calibrate", "held out"), map(len, [*parts, held_out]), strict=True))}
-    scorer.about |= {"held out": reached}
+    scorer.about |= {"learnt from": len(learnt), "held out": reached}
     scorer.save(to)
     return [*lines, f"written to {to}"]
 
 
-def linear(features: str, seed: int) -> Callable[[list[Examples]], LinearScorer]:
-    return lambda parts: train_linear(parts[0], parts[1], features, seed)
-
-
-def neural(plan: Plan) -> Callable[[list[Examples]], NeuralScorer]:
-    """The encoder learns from both parts: its score is no calibrated chance, but its expected grade."""
-    return lambda parts: train_neural(joined(parts[0], parts[1]), plan)
-
-
-def joined(one: Examples, other: Examples) -> Examples:
-    import numpy as np
-
-    return replace(
-        one,
-        texts=one.texts + other.texts,
-        languages=one.languages + other.languages,
-        grades=np.concatenate([one.grades, other.grades]),
-        groups=one.groups + other.groups,
-    )
-
-
 def _examine(scorer: Trained, held_out: Examples) -> tuple[dict[str, object], list[str]]:
     """What the scorer reaches on the held-out part, as a whole and by language: as JSON, and in words."""
-    import numpy as np
-
     scores = scorer.score_many(held_out.texts, held_out.languages)
     languages = np.array(held_out.languages)
     found: dict[str, object] = {}

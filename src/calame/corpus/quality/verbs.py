@@ -31,16 +31,19 @@ def _add_train(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
 
     def call(options: argparse.Namespace) -> None:
-        from calame.corpus.quality import train
-        from calame.corpus.quality.labelled import read_labelled
-        from calame.corpus.quality.neural_train import Plan
+        from calame.corpus.quality.labelled import Examples, read_labelled
+        from calame.corpus.quality.linear import LinearScorer, train_linear
+        from calame.corpus.quality.neural import NeuralScorer
+        from calame.corpus.quality.neural_train import Plan, train_neural
+        from calame.corpus.quality.train import train_classifier
 
-        if options.kind == "linear":
-            learn = train.linear(options.features, options.seed)
-        else:
-            learn = train.neural(Plan(**{name: getattr(options, name) for name in Plan.__dataclass_fields__}))
-        examples = read_labelled(options.files)
-        print("\n".join(train.train_classifier(examples, learn, Path(options.to), options.seed)))
+        def train(examples: Examples) -> LinearScorer | NeuralScorer:
+            if options.kind == "linear":
+                return train_linear(examples, options.features, options.seed)
+            return train_neural(examples, Plan(**{name: getattr(options, name) for name in Plan.__dataclass_fields__}))
+
+        lines = train_classifier(read_labelled(options.files), train, Path(options.to), options.seed)
+        print("\n".join(lines))
 
     verb.set_defaults(call=call)
 
