@@ -30,7 +30,7 @@ def plan(folder, device="cpu", **more) -> Plan:
     (folder / "shape.json").write_text(json.dumps(SHAPE))
     texts = [row["text"] for row in planted(400)]
     train("byte-bpe", 300, iter(texts)).save(folder / "tokenizer")
-    given = {"learning_rate": 4e-3, "epochs": 8, "length": 48, "batch": 16, **more}
+    given = {"learning_rate": 2e-3, "epochs": 14, "length": 48, "batch": 16, **more}
     return Plan(config=str(folder / "shape.json"), tokenizer=str(folder / "tokenizer"), device=device, **given)
 
 
@@ -47,7 +47,7 @@ def test_it_learns_a_planted_distinction_of_three_grades(trained):
     assert scores.dtype == np.float32 and scores.min() >= 0 and scores.max() <= 1
     assert area(scores, held.grades) > 0.95
     means = [scores[held.grades == grade].mean() for grade in range(3)]
-    assert means[0] < 0.3 < means[1] < 0.7 < means[2]
+    assert means[0] + 0.2 < means[1] < means[2] - 0.2
 
 
 def test_it_is_saved_without_pickle_and_loads_to_the_same_scores(trained, tmp_path):
