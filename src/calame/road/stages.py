@@ -81,11 +81,8 @@ class _Builder:
         quality = self.folder.recipe.corpus.quality
         if quality is None or quality.scorer == "column":
             return []
-        names = list(quality.sources or self.folder.recipe.corpus.sources)
-        return [self._score(name, source) for name, source in self._by_name(sources).items() if name in names]
-
-    def _by_name(self, sources: list[Stage]) -> dict[str, Stage]:
-        return dict(zip(self.folder.recipe.corpus.sources, sources, strict=True))
+        named = zip(self.folder.recipe.corpus.sources, sources, strict=True)
+        return [self._score(name, source) for name, source in named if not quality.sources or name in quality.sources]
 
     def _score(self, name: str, source: Stage) -> Stage:
         recipe = self.folder.recipe
