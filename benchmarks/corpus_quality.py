@@ -311,7 +311,8 @@ def neural(folder: Path, options: argparse.Namespace) -> None:
         options.model, epochs=options.epochs, length=options.length, seed=options.seed, device=options.device, **scratch
     )
     compare(folder, {"neural": lambda examples: train_neural(examples, plan)}, options.only)
-    speed(folder, {"neural": lambda examples: train_neural(examples, plan)})
+    if not options.only:
+        speed(folder, {"neural": lambda examples: train_neural(examples, plan)})
 
 
 def speed(folder: Path, kinds: dict[str, Any]) -> None:
