@@ -49,7 +49,8 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 def gathered(path: Path, folder: Path, near: bool = True) -> Any:
     from calame.corpus.gather import gather
     from calame.corpus.read import SourceReader
-    from calame.recipe.corpus import Dedup, Source
+    from calame.recipe.corpus import Source
+    from calame.recipe.dedup import Dedup
 
     dedup = Dedup.model_validate({"near": near})
     (folder / "source").mkdir(parents=True)
@@ -117,7 +118,7 @@ def peak() -> int:
 
 def part(what: str, path: Path, folder: Path) -> None:
     """Do one thing and print seconds and peak memory as the last line."""
-    from calame.recipe.corpus import Dedup
+    from calame.recipe.dedup import Dedup
 
     start = time.process_time()
     if what == "calame":

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from calame.corpus.files import read_rows
 from calame.corpus.language_id import Judge, guess
-from calame.recipe.corpus import LanguageId
+from calame.recipe.texts import LanguageId
 
 LEAST, MOST = 200, 1000  # characters of a passage
 MARGINS = (0.0, 0.1, 0.3, 0.5, 0.7)

@@ -21,7 +21,7 @@ from calame.corpus.language_id import language_steps
 from calame.corpus.pii import pii_steps
 from calame.corpus.pii.find import KINDS
 from calame.corpus.words import words
-from calame.recipe.corpus import Decontamination, LanguageId, Pii
+from calame.recipe.texts import Decontamination, LanguageId, Pii
 
 FILES = ("fr-novels-01", "fr-techdocs-microsoft", "fr-law-codes", "it-novels", "en-treebanks")
 LANGUAGES = ["fr", "it", "en"]

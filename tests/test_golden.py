@@ -22,7 +22,10 @@ import zstandard
 
 from calame.cli import main
 from calame.corpus import petit_monde
+from calame.corpus.gather import read_documents
 from calame.corpus.inject.stage import inject
+from calame.corpus.quality.heuristic import HeuristicScorer
+from calame.corpus.quality.stage import score_documents
 from calame.recipe.injection import Injection
 from calame.recipe.load import load_recipe
 from calame.road.stages import VERSIONS, build_road
@@ -37,6 +40,7 @@ RECORD = "python tests/test_golden.py --record"
 BEFORE = {  # whose output a stage reads
     "petit-monde": [],
     "gather": [],
+    "quality": ["gather"],
     "join": ["gather"],
     "inject": ["gather", "join"],
     "tokenizer": ["gather", "join"],
@@ -109,6 +113,15 @@ class Sample:
         for folder in (self.at["corpus/contes"], self.at["corpus/fiabe"]):
             found += [unpacked(folder / f"{name}.jsonl.zst") for name in ("documents", "rejects")]
             found += [array(folder / "keys.npy"), read_json(folder / "ledger.json")]
+        return found
+
+    def quality(self) -> Any:
+        """The heuristic's scores, rounded: logarithms are not the same to the last bit on every machine. What a
+        classifier scores depends on the classifier, whose files are in the stage's fingerprint."""
+        found = []
+        for name in ("contes", "fiabe"):
+            scores = score_documents(name, read_documents(self.at[f"corpus/{name}"]), HeuristicScorer())
+            found.append([round(float(score), 4) for score in scores])
         return found
 
     def join(self) -> Any:

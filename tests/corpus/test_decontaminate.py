@@ -18,8 +18,9 @@ from calame.corpus.gather import gather
 from calame.corpus.read import SourceReader
 from calame.corpus.step import Drop, Step
 from calame.corpus.words import run_hashes, word_hashes, words
-from calame.recipe.corpus import Decontamination, Source
+from calame.recipe.corpus import Source
 from calame.recipe.errors import UserError
+from calame.recipe.texts import Decontamination
 from support import texts as toy_texts
 from support import write_lines
 

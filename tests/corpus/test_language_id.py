@@ -12,8 +12,8 @@ from calame.corpus.document import Document
 from calame.corpus.files import read_rows
 from calame.corpus.language_id import guess, language_steps, paragraphs, windows
 from calame.corpus.step import Drop, Step
-from calame.recipe.corpus import LanguageId
 from calame.recipe.errors import UserError
+from calame.recipe.texts import LanguageId
 
 FRENCH = "Le vieux moulin tournait encore au bord de la rivière, et les enfants du village y allaient chaque soir."
 ITALIAN = "Il vecchio mulino girava ancora sulla riva del fiume, e i bambini del paese ci andavano ogni sera."

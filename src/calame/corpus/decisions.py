@@ -3,6 +3,7 @@
 SOURCE.npy              one byte a document of the source: a decision
 SOURCE.edits.jsonl.zst  where kept documents lose a part: {"row", "text"} a line, by row, the text that is left; absent
                         if none
+SOURCE.scores.npy       of the documents' quality, where it was judged
 """
 
 from __future__ import annotations
@@ -15,16 +16,23 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-TRAIN, VALIDATION, DUPLICATE, NEAR, REPEATED = 0, 1, 2, 3, 4
+TRAIN, VALIDATION, DUPLICATE, NEAR, REPEATED, POOR = 0, 1, 2, 3, 4, 5
 DROPPED = {  # decisions by which a document goes, with their names in the ledger
     DUPLICATE: "exact duplicate",
     NEAR: "near duplicate",
     REPEATED: "little but repeated paragraphs",
+    POOR: "low quality",
 }
 
 
 def read_decisions(folder: Path, source: str) -> np.ndarray:
     return np.load(folder / f"{source}.npy")
+
+
+def read_scores(folder: Path, source: str) -> np.ndarray | None:
+    """Of the quality of a source's documents, where it was judged."""
+    path = folder / f"{source}.scores.npy"
+    return np.load(path) if path.is_file() else None
 
 
 def edits_path(folder: Path, source: str) -> Path:

@@ -21,8 +21,8 @@ from calame.corpus.files import read_rows
 from calame.corpus.gather import read_documents
 from calame.corpus.step import Drop, Step
 from calame.corpus.words import extended, run_hashes, word_hashes, words
-from calame.recipe.corpus import Decontamination
 from calame.recipe.errors import refuse
+from calame.recipe.texts import Decontamination
 from calame.run.progress import say
 
 RULE = "contaminated"

@@ -25,7 +25,7 @@ from calame.corpus.files import SAMPLE
 from calame.corpus.ledger import SourceLedger, Tally
 from calame.corpus.read import Reject, SourceReader
 from calame.corpus.step import Drop, Step, walk
-from calame.recipe.corpus import Near
+from calame.recipe.dedup import Near
 from calame.recipe.errors import refuse
 from calame.run.files import atomic, write_json, zstd_writer
 from calame.run.progress import Bar, say

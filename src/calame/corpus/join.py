@@ -17,7 +17,8 @@ from calame.corpus.dedup.exact import drop_exact
 from calame.corpus.ledger import SourceLedger, Tally
 from calame.corpus.pool import Decider, Pool
 from calame.corpus.validation import describe, reserve
-from calame.recipe.corpus import Dedup, ValidationText
+from calame.recipe.corpus import ValidationText
+from calame.recipe.dedup import Dedup
 from calame.run.files import atomic, read_json, write_json
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from calame.corpus.decisions import TRAIN, VALIDATION, read_decisions, read_edits
+from calame.corpus.decisions import TRAIN, VALIDATION, read_decisions, read_edits, read_scores
 from calame.corpus.document import Document
 from calame.corpus.gather import read_documents
 from calame.corpus.inject.read import read_injected, read_injected_edits
@@ -23,12 +23,13 @@ class Kept(NamedTuple):
 
 
 def read_kept(source: Path, joined: Path, name: str, injected: Path | None = None) -> Iterator[Kept]:
-    """The documents of a source (its folder, the joined corpus' folder, its name) that are kept, in order.
+    """The documents of a source (its folder, the joined corpus' folder, its name) that are kept, in order,
+    each with its score in its metadata where its quality was judged.
 
     `injected`: the injector's folder, where there is one: training documents as it changed them, and after the
     source's own the new ones.
     """
-    decisions, edits = read_decisions(joined, name), read_edits(joined, name)
+    decisions, edits, scores = read_decisions(joined, name), read_edits(joined, name), read_scores(joined, name)
     changed = read_injected_edits(injected, name) if injected else {}
     assert all(decisions[row] == TRAIN for row in changed), "validation is never touched"
     edited, left = next(edits, (-1, ""))
@@ -38,6 +39,8 @@ def read_kept(source: Path, joined: Path, name: str, injected: Path | None = Non
             edited, left = next(edits, (-1, ""))
         if row in changed:
             document = replace(document, text=changed[row])
+        if scores is not None:
+            document = replace(document, metadata={**document.metadata, "score": float(scores[row])})
         if decision in (TRAIN, VALIDATION):
             yield Kept(row, int(decision), document)
     for row, document in enumerate(read_injected(injected, name) if injected else (), len(decisions)):

@@ -18,8 +18,8 @@ from typing import Any, NamedTuple
 
 from calame.corpus.document import Document
 from calame.corpus.step import Drop, Step
-from calame.recipe.corpus import LanguageId
 from calame.recipe.errors import refuse
+from calame.recipe.texts import LanguageId
 
 LOOK = 1000  # characters looked at: at the beginning and, in longer texts, as many in the middle and at the end
 WINDOW_LINES, WINDOW = 20, 500  # a window is full with so many lines or characters

@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from calame.recipe.check_mixture import mixtures, phases
 from calame.recipe.check_timed import Known, Where, contexts, schedules
 from calame.recipe.cleaning import cleaning_check
-from calame.recipe.corpus import Pii, Source
+from calame.recipe.corpus import Source
 from calame.recipe.errors import Problem
 from calame.recipe.precision import precision_check
 from calame.recipe.schema import Conversations, Model, Recipe
+from calame.recipe.texts import Pii
 from calame.recipe.timeline import last_of, values_of
 from calame.recipe.units import say_count
 
@@ -186,6 +187,33 @@ def _near(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         )
 
 
+def _quality(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    quality = recipe.corpus.quality
+    if quality is None or not all(known("corpus", key) for key in ("quality", "sources")):
+        return
+    trained = quality.scorer in ("linear", "neural")
+    if trained and quality.location is None and known("corpus", "quality", "from"):
+        yield Problem(
+            where("corpus", "quality", "from"),
+            f"missing, with scorer {quality.scorer}",
+            "the folder of a trained classifier",
+            f"calame corpus quality train FILES --kind {quality.scorer} --to FOLDER",
+        )
+    if not trained and quality.location is not None:
+        yield Problem(where("corpus", "quality", "from"), f"scorer {quality.scorer} is not trained", "left out")
+    if unknown := sorted(set(quality.sources) - set(recipe.corpus.sources)):
+        key = where("corpus", "quality", "sources")
+        yield Problem(key, f"no source is called {', '.join(unknown)}", ", ".join(sorted(recipe.corpus.sources)))
+    for path, rule in (((), quality), *((("sources", name), rule) for name, rule in quality.sources.items())):
+        for key, value in (("keep", rule.keep), ("threshold", rule.threshold)):
+            if known("languages") and isinstance(value, dict) and (unknown := sorted(set(value) - {*recipe.languages})):
+                yield Problem(
+                    where("corpus", "quality", *path, key),
+                    f"{', '.join(unknown)} is not in languages",
+                    ", ".join(recipe.languages),
+                )
+
+
 def _sources(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     for name, source in recipe.corpus.sources.items():
         path = ("corpus", "sources", name)
@@ -324,6 +352,7 @@ CHECKS = (
     phases,
     _languages,
     _near,
+    _quality,
     _sources,
     _texts,
     _conversations,

@@ -26,6 +26,7 @@ LOCATIONS = (  # keys that hold a place on disk; * stands for a name of the user
     ("corpus", "languages", "*", "from"),
     ("corpus", "decontaminate", "files", "*"),
     ("corpus", "inject", "evaluation", "files", "*"),
+    ("corpus", "quality", "from"),
     ("tokenizer", "from"),
     ("model", "init"),
     ("pretrain", "load", "from"),

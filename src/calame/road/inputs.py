@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +45,7 @@ def find_inputs(recipe: Recipe) -> Inputs:
                 inputs.files[f"{key}.from"] = part.location, files
     for key, location, elsewhere, find in (
         ("tokenizer.from", recipe.tokenizer.location, "hub:", _tokenizer_files),
+        ("corpus.quality.from", recipe.corpus.quality and recipe.corpus.quality.location, (), _classifier(recipe)),
         ("model.init", recipe.model.init, (), _weight_files),
         ("pretrain.load.from", recipe.pretrain.load and recipe.pretrain.load.location, (), _checkpoint_manifest),
         ("evaluation.questions", recipe.evaluation.questions, "builtin:", _question_file),
@@ -79,6 +80,14 @@ def _tokenizer_files(location: str) -> list[Path]:
     if not Path(location).is_dir():
         raise refuse("tokenizer.from", f"{location}: no such folder", "a folder, or hub:ID")
     return sorted(path for path in Path(location).iterdir() if path.is_file() and path.suffix not in WEIGHTS)
+
+
+def _classifier(recipe: Recipe) -> Callable[[str], list[Path]]:
+    from calame.corpus.quality.scorer import classifier_files
+
+    return lambda location: classifier_files(
+        Path(location), "corpus.quality.from", recipe.corpus.quality.scorer if recipe.corpus.quality else ""
+    )
 
 
 def _weight_files(location: str) -> list[Path]:

@@ -39,7 +39,8 @@ class _Builder:
     def build(self) -> list[Stage]:
         recipe = self.folder.recipe
         sources = [self._source(name, reader) for name, reader in self.inputs.readers.items()]
-        corpus = self._corpus(sources)
+        scored = self._scored(sources)
+        corpus = self._corpus(sources, scored)
         tokenizer = self._tokenizer([corpus, *sources])
         inject = [self._inject([corpus, *sources])] if recipe.corpus.inject else []
         shards = [
@@ -51,7 +52,7 @@ class _Builder:
         sft = [self._sft([select, pretrain, tokenizer, corpus, *sources, *shards])] if recipe.sft else []
         evaluation = self._evaluation([select, pretrain, *sft, tokenizer, *shards])
         release = self._release([*sft, select, pretrain])
-        return [*sources, corpus, tokenizer, *inject, *shards, pretrain, select, *sft, evaluation, release]
+        return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *sft, evaluation, release]
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
         recipe = self.folder.recipe
@@ -80,24 +81,58 @@ class _Builder:
 
         return make
 
-    def _corpus(self, sources: list[Stage]) -> Stage:
+    def _scored(self, sources: list[Stage]) -> list[Stage]:
+        """A stage quality/SOURCE for each source that is scored; what is done with the scores is the corpus stage's."""
+        quality = self.folder.recipe.corpus.quality
+        if quality is None or quality.scorer == "column":
+            return []
+        named = zip(self.folder.recipe.corpus.sources, sources, strict=True)
+        return [self._score(name, source) for name, source in named if not quality.sources or name in quality.sources]
+
+    def _score(self, name: str, source: Stage) -> Stage:
         recipe = self.folder.recipe
+        quality = recipe.corpus.quality
+        assert quality is not None
+
+        def make(work: Work) -> None:
+            from calame.corpus.quality.scorer import open_scorer
+            from calame.corpus.quality.stage import score_source
+
+            folder = Path(quality.location) if quality.location else None
+            scorer = open_scorer(quality.scorer, folder, recipe.execution.device)
+            score_source(name, work.before[source.name], scorer, work.folder)
+
+        keys = {"corpus": {"quality": {"scorer": quality.scorer}}}
+        files = self._files("corpus.quality.from")
+        return Stage(
+            f"quality/{name}", _version("quality"), keys, make, files, (source,), link=f"corpus/quality/{name}"
+        )
+
+    def _corpus(self, sources: list[Stage], scored: list[Stage]) -> Stage:
+        recipe, quality = self.folder.recipe, self.folder.recipe.corpus.quality
 
         def make(work: Work) -> None:
             from calame.corpus.join import join
+            from calame.corpus.quality.judge import quality_judge
+            from calame.corpus.quality.stage import read_scores
 
+            scores = {stage.name.removeprefix("quality/"): read_scores(work.before[stage.name]) for stage in scored}
+            judges = [quality_judge(quality, scores, work.folder)] if quality else []
             join(
                 {name: work.before[f"corpus/{name}"] for name in recipe.corpus.sources},
                 recipe.corpus.validation,
                 work.folder,
                 recipe.corpus.dedup,
+                judges,
             )
 
-        corpus = {"validation": _keys(recipe.corpus.validation)}
+        keys = {"validation": _keys(recipe.corpus.validation)}
         if dedup := _keys(recipe.corpus.dedup):  # what is off stands in no fingerprint
-            corpus["dedup"] = dedup
-        keys = {"corpus": corpus, "order": list(recipe.corpus.sources)}
-        return Stage("corpus", _version("join"), keys, make, before=tuple(sources), link="corpus/joined")
+            keys["dedup"] = dedup
+        if quality:
+            keys["quality"] = _keys(quality, "from")
+        ingredients = {"corpus": keys, "order": list(recipe.corpus.sources)}
+        return Stage("corpus", _version("join"), ingredients, make, before=(*sources, *scored), link="corpus/joined")
 
     def _tokenizer(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
@@ -317,6 +352,7 @@ def _version(stage: str) -> int:
 VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
     "gather": 2,
+    "quality": 1,
     "join": 2,
     "inject": 1,
     "tokenizer": 1,

@@ -72,7 +72,7 @@ class RunFolder:
     def forget_all_but(self, road: Sequence[Stage]) -> None:
         """Remove the links of stages that the road does not have any more (a source, a tuning); outputs stay."""
         kept = {self.path / (stage.link or stage.name) for stage in road}
-        for folder in {path.parent for path in kept} | {self.path / "sft"}:
+        for folder in {path.parent for path in kept} | {self.path / "sft", self.path / "corpus/quality"}:
             for path in folder.iterdir() if folder.is_dir() else ():
                 if path.is_symlink() and path not in kept:
                     path.unlink()

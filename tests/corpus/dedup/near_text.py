@@ -11,7 +11,8 @@ from calame.corpus.decisions import read_decisions
 from calame.corpus.gather import gather
 from calame.corpus.join import join
 from calame.corpus.read import SourceReader
-from calame.recipe.corpus import Dedup, Source, ValidationText
+from calame.recipe.corpus import Source, ValidationText
+from calame.recipe.dedup import Dedup
 from support import write_lines
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from calame.corpus.dedup.bands import Bands, Buckets, choose_bands
 from calame.corpus.dedup.shingles import jaccard, shingles
 from calame.corpus.pool import Pool
-from calame.recipe.corpus import Dedup, Near
+from calame.recipe.dedup import Dedup, Near
 from corpus.dedup.near_text import write_sources
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from calame.corpus.dedup import rodin
 from calame.corpus.dedup.shingles import jaccard, odd_numbers, shingles
 from calame.corpus.dedup.signature import AT_ONCE, SIGNATURES, SignatureFile, minima, signature, width
-from calame.recipe.corpus import Dedup, Near
+from calame.recipe.dedup import Dedup, Near
 from corpus.dedup.near_text import changed, words_of, write_sources
 
 number32 = st.integers(0, 2**32 - 1)

@@ -13,7 +13,7 @@ from calame.corpus.document import Document
 from calame.corpus.pii import pii_steps
 from calame.corpus.pii.find import KINDS, find_all
 from calame.corpus.step import Drop, walk
-from calame.recipe.corpus import Pii
+from calame.recipe.texts import Pii
 
 SPEC = importlib.util.spec_from_file_location("planted", Path(__file__).with_name("planted.py"))
 assert SPEC and SPEC.loader

@@ -17,7 +17,7 @@ from calame.corpus.dedup.shingles import odd_numbers
 from calame.corpus.dedup.signature import SignatureFile
 from calame.corpus.dedup.words import mix
 from calame.corpus.pool import Pool
-from calame.recipe.corpus import Near
+from calame.recipe.dedup import Near
 
 AT_ONCE = 1 << 16  # documents
 BANDS_AT_ONCE = 4  # whose keys are held: 8 bytes a document each

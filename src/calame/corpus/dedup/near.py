@@ -25,7 +25,7 @@ from calame.corpus.dedup.bands import Bands, Buckets, choose_bands
 from calame.corpus.dedup.shingles import jaccard, shingles
 from calame.corpus.forest import Forest
 from calame.corpus.pool import Pool
-from calame.recipe.corpus import Near
+from calame.recipe.dedup import Near
 from calame.run.charts import line_chart
 from calame.run.files import atomic, write_json, zstd_writer
 from calame.run.progress import Bar, say

@@ -18,7 +18,7 @@ from xxhash import xxh3_64_intdigest
 from calame.corpus.decisions import REPEATED, edits_path
 from calame.corpus.dedup.shingles import distinct
 from calame.corpus.pool import Pool
-from calame.recipe.corpus import Paragraphs
+from calame.recipe.dedup import Paragraphs
 from calame.run.files import zstd_writer
 from calame.run.progress import Bar
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from calame.corpus.dedup import rodin
 from calame.corpus.dedup.shingles import odd_numbers, shingles
-from calame.recipe.corpus import Near
+from calame.recipe.dedup import Near
 
 SIGNATURES = "signatures.u4"
 AT_ONCE = 2048  # shingles: their permutations stay in a core's cache

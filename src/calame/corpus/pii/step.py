@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from calame.corpus.document import Document
 from calame.corpus.pii.find import KINDS, Found, find_all
 from calame.corpus.step import Drop, Step
-from calame.recipe.corpus import Pii, PiiAction
+from calame.recipe.texts import Pii, PiiAction
 
 
 @dataclass

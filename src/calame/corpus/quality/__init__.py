@@ -1,0 +1,1 @@
+"""Quality: scorers give each document a number, and a rule by source and language decides which numbers stay."""
