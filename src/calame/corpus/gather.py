@@ -18,9 +18,9 @@ import numpy as np
 import zstandard
 
 from calame.corpus.document import Document, content_hash
-from calame.corpus.files import SAMPLE
 from calame.corpus.ledger import SourceLedger, Tally
 from calame.corpus.read import Reject, SourceReader
+from calame.corpus.readers.row import SAMPLE
 from calame.corpus.step import Drop, Step, walk
 from calame.recipe.errors import refuse
 from calame.run.files import atomic, write_json, zstd_writer

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import string
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from calame.recipe.section import Language, Name, Positive, Section
 from calame.recipe.units import Bytes, Share
+
+CODE = "code"  # stands for a language where text is program code: the rules of languages are not for it
 
 
 class Source(Section):
@@ -18,18 +21,30 @@ class Source(Section):
         description="a file, a folder, a pattern (*.jsonl.zst), hub:ID or builtin:petit-monde; "
         "relative to the recipe, ${VARIABLES} are filled in",
     )
-    language: Language | None = Field(
-        default=None, description="language of every document; else the column language or lang"
+    language: Language | Literal["code"] | None = Field(
+        default=None,
+        description="language of every document; else the column language or lang. code: program code, which no rule "
+        "of a language is for",
     )
-    text: str = Field(default="text", description="column that holds the text")
+    text: str = Field(default="text", description="column that holds the text; a.b is b within a")
+    template: str | None = Field(
+        default=None,
+        description='joins several columns to one text, e.g. "{title}\\n\\n{text}", or the two of a parallel pair',
+    )
+    markup: Literal["plain", "html", "wiki"] = Field(
+        default="plain", description="what the column of the text is written in: its text is taken out"
+    )
+    score: str | None = Field(default=None, description="column that holds a number for the quality of the text")
     group: str | None = Field(
         default=None, description="column of what must not be split between training and validation"
     )
     license: str | None = Field(default=None, description="licence of the text; else the column license")
     encoding: str = Field(default="utf-8", description="encoding of .txt, .md and .csv files")
-    document: Literal["file", "passage"] = Field(
-        default="file",
-        description="a .txt or .md file is one document, or is cut at blank lines into passages of about 8 kB",
+    document: Literal["file", "passage", "empty-line"] | None = Field(
+        default=None,
+        description="of a .txt or .md file: it is one document (file), is cut at empty lines into passages of about "
+        "8 kB (passage), or holds documents between empty lines (empty-line). Default: file, and empty-line where it "
+        "is compressed, as CC100 is",
     )
     exclude: list[str] = Field(default=[], description="file name patterns to leave out")
     limit: Positive | None = Field(default=None, description="at most so many documents, from the beginning")
@@ -38,6 +53,23 @@ class Source(Section):
     revision: str | None = Field(default=None, description="hub: commit")
     size: Bytes | None = Field(default=None, description="builtin: bytes of text to write")
     seed: int | None = Field(default=None, description="builtin: seed of the world (default: the recipe's seed)")
+
+    @field_validator("template")
+    @classmethod
+    def _is_template(cls, value: str | None) -> str | None:
+        if value is not None and not any(column for _, column in template_parts(value)):
+            raise ValueError("names no column: put at least one in braces, e.g. {text}")
+        return value
+
+
+def template_parts(template: str) -> list[tuple[str, str | None]]:
+    """A template's pieces: text, and the column that comes after it. Raises `ValueError` for what is none."""
+    parts = []
+    for text, column, form, conversion in string.Formatter().parse(template):
+        if column == "" or form or conversion:
+            raise ValueError("between braces stands the name of a column and nothing else; {{ and }} are braces")
+        parts.append((text, column))
+    return parts
 
 
 class ValidationText(Section):

@@ -1,0 +1,79 @@
+"""HTML to text: the main text of a page, without its menus, banners and footers (trafilatura)."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from calame.corpus.readers.opened import Opened
+from calame.corpus.readers.row import LONGEST, SAMPLE, Row, too_long
+from calame.recipe.errors import refuse
+
+PAGES = ("text/html", "application/xhtml+xml")  # what pages are called on the web
+CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([a-z0-9_:.-]+)", re.IGNORECASE)
+MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
+HEAD = 1024  # bytes in which a page may say its encoding (HTML standard, 13.2.3.2)
+FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)
+
+
+def read(opened: Opened) -> Iterator[Row]:
+    """The page at FILE, with `text`, `title` and `group`."""
+    content = opened.file.read(LONGEST + 1)
+    if len(content) > LONGEST:
+        yield too_long("page", opened.name, opened.path.stat().st_size, "")
+    else:
+        yield page(decode(content), opened.name)
+
+
+def page(html: str, place: str, url: str = "") -> Row:
+    """A page as a row; a fault where there is no main text in it."""
+    text = main_text(html)
+    if not text:
+        return Row(None, place, "no main text", len(html.encode("utf-8", "replace")), html[:SAMPLE])
+    return Row({"text": text, "title": title(html), "url": url, "group": url or place}, place)
+
+
+def decode(content: bytes, kind: str = "") -> str:
+    """A page's characters. Its encoding is, in the order of the HTML standard: the mark at its beginning, what the
+    header `kind` says, what the page says, UTF-8 where it is that, else Windows-1252."""
+    for mark, name in MARKS.items():
+        if content.startswith(mark):
+            return content[len(mark) :].decode(name, "replace")
+    for words in (kind, content[:HEAD].decode("latin-1")):
+        if said := CHARSET.search(words):
+            encoding = _known(said.group(1))
+            if encoding:
+                return content.decode(encoding, "replace")
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return content.decode("cp1252", "replace")
+
+
+def _known(encoding: str) -> str:
+    """The encoding that a page means by a name (latin-1 means Windows-1252, 4.2 of the Encoding standard)."""
+    try:
+        name = codecs.lookup(encoding).name
+        " ".encode(name)
+    except (LookupError, UnicodeError):
+        return ""
+    return "cp1252" if name in ("iso8859-1", "ascii") else name
+
+
+def title(html: str) -> str:
+    from html import unescape
+
+    found = re.search(r"<title[^>]*>(.*?)</title", html, re.IGNORECASE | re.DOTALL)
+    return " ".join(unescape(found.group(1)).split()) if found else ""
+
+
+def main_text(html: str) -> str:
+    try:
+        import trafilatura
+    except ImportError:
+        raise refuse(
+            "corpus", "reading HTML needs the package trafilatura", remedy="pip install 'calame[corpus]'"
+        ) from None
+    html = FRONT_MATTER.sub("", html)
+    return trafilatura.extract(html, include_comments=False, favor_recall=True, include_tables=True) or ""
