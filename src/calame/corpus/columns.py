@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from calame.corpus.readers.html import main_text
+from calame.corpus.readers.main_text import main_text
 from calame.corpus.wikitext import plain
 from calame.recipe.corpus import Source, template_parts
 

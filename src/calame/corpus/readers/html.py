@@ -1,20 +1,21 @@
-"""HTML to text: the main text of a page, without its menus, banners and footers (trafilatura)."""
+"""HTML to text: the pages as rows, their encoding and title. What of a page is its text, `main_text.py` decides."""
 
 from __future__ import annotations
 
 import codecs
 import re
 from collections.abc import Iterator
+from html import unescape
 
+from calame.corpus.readers.main_text import main_text
 from calame.corpus.readers.opened import Opened
 from calame.corpus.readers.row import LONGEST, SAMPLE, Row, too_long
-from calame.recipe.errors import refuse
 
 PAGES = ("text/html", "application/xhtml+xml")  # what pages are called on the web
 CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([a-z0-9_:.-]+)", re.IGNORECASE)
 MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 HEAD = 1024  # bytes in which a page may say its encoding (HTML standard, 13.2.3.2)
-FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)
+TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.IGNORECASE | re.DOTALL)
 
 
 def read(opened: Opened) -> Iterator[Row]:
@@ -62,18 +63,5 @@ def _known(encoding: str) -> str:
 
 
 def title(html: str) -> str:
-    from html import unescape
-
-    found = re.search(r"<title[^>]*>(.*?)</title", html, re.IGNORECASE | re.DOTALL)
+    found = TITLE.search(html)
     return " ".join(unescape(found.group(1)).split()) if found else ""
-
-
-def main_text(html: str) -> str:
-    try:
-        import trafilatura
-    except ImportError:
-        raise refuse(
-            "corpus", "reading HTML needs the package trafilatura", remedy="pip install 'calame[corpus]'"
-        ) from None
-    html = FRONT_MATTER.sub("", html)
-    return trafilatura.extract(html, include_comments=False, favor_recall=True, include_tables=True) or ""
