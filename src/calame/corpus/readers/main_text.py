@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from calame.corpus.readers.pruned import prune
@@ -17,10 +18,11 @@ from calame.recipe.errors import refuse
 
 FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)  # YAML, of generators of sites
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-BLOCKS = {
-    *HEADINGS, *"address article blockquote body caption center dd details div dl dt figcaption figure header hgroup hr"
-    " legend li main ol p pre section summary table tbody tfoot thead tr ul".split(),
-}  # fmt: skip
+OTHERS = """
+    address article blockquote body caption center dd details div dl dt figcaption figure header hgroup hr legend li main
+    ol p pre section summary table tbody tfoot thead tr ul
+"""
+BLOCKS = {*HEADINGS, *OTHERS.split()}
 CELLS = ("td", "th")
 LINKED = 0.6  # a block of which more is links is a menu or a reference
 KNOWN_WORDS = 4  # a block that is to be found again in trafilatura's answer has so many words
@@ -28,7 +30,8 @@ SHORT = 30  # words: a longer block is never taken for a notice
 NOTICE = re.compile(
     r"\bcookie (?:policy|settings|preferences|notice)|\b(?:use|uses|store|storing)\b.{0,20}\bcookies?\b"
     r"|\bprivacy policy|\ball rights reserved|\bterms (?:and conditions|of (?:use|service))\b|\bbuy me a coffee"
-    r"|\b(?:gestion|utilis\w+|politique|accept\w+|supprimer)\b.{0,30}\bcookies\b|\btous droits réservés|\bmentions légales"
+    r"|\b(?:gestion|utilis\w+|politique|accept\w+|supprimer)\b.{0,30}\bcookies\b|\btous droits réservés"
+    r"|\bmentions légales"
     r"|\bconditions générales d.utilisation|\bpolitique de confidentialité|\bdonnées personnelles\s*$"
     r"|\b(?:usa|usiamo|utilizza|utilizziamo|accett\w+)\b.{0,30}\bcookie\b|\binformativa (?:sulla privacy|estesa)"
     r"|\btutti i diritti riservati|\bnote legali\s*$|\bpubblicità\s*$|^\s*(?:publicité|advertisement|pubblicità)\s*$",
@@ -44,7 +47,7 @@ class Block:
     pieces: list[str] = field(default_factory=list)
     linked: int = 0
 
-    @property
+    @cached_property
     def text(self) -> str:
         whole = "".join(self.pieces)
         if self.tag == "pre":
@@ -75,7 +78,9 @@ def main_text(html: str) -> str:
         return ""
     prune(tree)
     blocks = [block for block in _blocks(tree) if block.text]
-    answer = trafilatura.extract(lxml.html.tostring(tree, encoding="unicode"), include_comments=False, favor_recall=True)
+    answer = trafilatura.extract(
+        lxml.html.tostring(tree, encoding="unicode"), include_comments=False, favor_recall=True
+    )
     return _written(_chosen(blocks, _words(answer or "")))
 
 
@@ -121,14 +126,15 @@ def _as_shown(text: str, tag: str) -> str:
 
 def _chosen(blocks: list[Block], answer: str) -> list[Block]:
     """The blocks from the first to the last that the answer holds, with the heading above; menus and notices out."""
-    known = [n for n, block in enumerate(blocks) if _is_known(block, answer) and not _is_junk(block)]
-    if not known:
+    blocks = [block for block in blocks if not _is_junk(block)]
+    known = [_is_known(block, answer) for block in blocks]
+    if True not in known:
         return []
-    first = known[0]
+    first, last = known.index(True), len(known) - 1 - known[::-1].index(True)
     above = [n for n in range(first) if blocks[n].level]
     highest = min((blocks[n].level for n in above), default=0)
     first = next((n for n in reversed(above) if blocks[n].level == highest), first)
-    return _without_bare_headings([block for block in blocks[first : known[-1] + 1] if not _is_junk(block)])
+    return _without_bare_headings(blocks[first : last + 1])
 
 
 def _is_known(block: Block, answer: str) -> bool:

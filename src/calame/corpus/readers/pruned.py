@@ -7,25 +7,29 @@ banners and forums give. A part that holds much of the page's own text stays, wh
 from __future__ import annotations
 
 import re
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
-JUNK_TAGS = (
-    "script style noscript template nav aside footer form button select input textarea iframe object svg canvas video "
-    "audio dialog menu amp-sidebar amp-ad amp-user-notification"
-).split()
+JUNK_TAGS = """
+    amp-ad amp-sidebar amp-user-notification aside audio button canvas dialog footer form iframe input menu nav noscript
+    object script select style svg template textarea video
+"""
 BLIND_TAGS = ("script", "style", "noscript", "template")  # which never hold a text that is seen
-ROLES = set("navigation banner contentinfo search dialog alertdialog complementary menubar menu toolbar".split())
-NAMES = set(
-    "nav navbar navigation menu menubar submenu topbar topnav linklist skiplinks skiplink skip toolbar dropdown "
-    "ariane aside sidebar widget widgets secondary toc sommaire pagination pager pagenav "
-    "consent gdpr rgpd ccpa tarteaucitron onetrust iubenda didomi axeptio cookiebot overlay modal popup notification "
-    "share sharing sharedaddy social related relatedposts recommended similar mostviewed viewed trending bought "
-    "comments comment respond discussion reviews rating ratings feedback poll vote votecell "
-    "footer foot footbar colophon copyright legal "
-    "ad ads adv advert advertisement advertising sponsor sponsored promo promotion pullout "
-    "byline meta metadata postprofile userinfo taglist tags catlinks infobox hatnote editsection headerlink reference "
-    "reflist sitenotice sitesub jump login signup basket cart price hidden quick notice actionbar".split()
-)
+ROLES = """
+    alertdialog banner complementary contentinfo dialog menu menubar navigation search toolbar
+"""
+NAMES = """
+    nav navbar navigation menu menubar submenu topbar topnav linklist skiplinks skiplink skip toolbar dropdown quick jump
+    ariane aside sidebar widget widgets secondary toc sommaire pagination pager pagenav actionbar basket cart price hidden
+    consent gdpr rgpd ccpa tarteaucitron onetrust iubenda didomi axeptio cookiebot overlay modal popup notification notice
+    share sharing sharedaddy social related relatedposts recommended similar mostviewed viewed trending bought
+    comments comment respond discussion reviews rating ratings feedback poll vote votecell login signup
+    footer foot footbar colophon copyright legal
+    ad ads adv advert advertisement advertising sponsor sponsored promo promotion pullout
+    byline meta metadata postprofile userinfo taglist tags
+    catlinks infobox hatnote editsection headerlink reference reflist sitenotice sitesub
+"""
+OF_TAG, OF_ROLE, OF_NAME = (frozenset(words.split()) for words in (JUNK_TAGS, ROLES, NAMES))
 BEGINNINGS = ("cookie", "breadcrumb", "newsletter", "consent", "sidebar", "subscri", "infobox", "footer")
 COMPOUND = {"user": "info", "most": "viewed", "action": "bar", "site": "footer", "page": "footer", "story": "nav"}
 WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
@@ -39,26 +43,59 @@ def prune(root: Any) -> None:
     """Take what is no main text out of an lxml tree, in place."""
     for element in list(root.iter(*BLIND_TAGS)):
         _drop(element)
-    whole = len(_text(root)) or 1
-    for element in list(root.iter()):
-        if not isinstance(element.tag, str):  # a comment
-            _drop(element)
-        elif element.getparent() is not None and element.tag not in ("html", "body") and _attached(element, root):
-            text = len(_text(element))
-            links = sum(len(_text(link)) for link in element.iter("a"))
-            much = text > MUCH * whole and links < OF_LINKS * text
-            if (_is_junk(element) and not much) or _is_menu(element, text, links):
-                _drop(element)
+    sizes: Sizes = {}
+    _measure(root, sizes)
+    _visit(root, sizes, sizes[root].text or 1)
+
+
+class Size(NamedTuple):
+    """Of an element: characters of text, those of them that are of links, and links."""
+
+    text: int
+    linked: int
+    links: int
+
+
+Sizes = dict[Any, Size]
+
+
+def _measure(element: Any, sizes: Sizes) -> Size:
+    text, linked, links = _length(element.text), 0, 0
+    for child in element:
+        if isinstance(child.tag, str):
+            inner = _measure(child, sizes)
+            text, linked, links = text + inner.text, linked + inner.linked, links + inner.links
+        text += _length(child.tail)
+    sizes[element] = Size(text, text, 1) if element.tag == "a" else Size(text, linked, links)
+    return sizes[element]
+
+
+def _length(text: str | None) -> int:
+    return len(" ".join(text.split())) if text else 0
+
+
+def _visit(element: Any, sizes: Sizes, whole: int) -> None:
+    """Drop the children of an element that are junk, and what is junk in the others."""
+    for child in list(element):
+        if not isinstance(child.tag, str):  # a comment
+            _drop(child)
+            continue
+        size = sizes[child]
+        much = size.text > MUCH * whole and size.linked < OF_LINKS * size.text
+        if child.tag != "body" and ((_is_junk(child) and not much) or _is_menu(child, size)):
+            _drop(child)
+        else:
+            _visit(child, sizes, whole)
 
 
 def _is_junk(element: Any) -> bool:
-    if element.tag in JUNK_TAGS or element.get("role") in ROLES or element.get("hidden") is not None:
+    if element.tag in OF_TAG or element.get("role") in OF_ROLE or element.get("hidden") is not None:
         return True
     if element.get("aria-modal") == "true" or "display:none" in (element.get("style") or "").replace(" ", ""):
         return True
     if element.tag == "header" and not any(up.tag in ("article", "main") for up in element.iterancestors()):
         return not any(True for _ in element.iter("h1"))
-    if element.tag == "a" and _text(element).strip() in ("#", "¶", "§", "🔗"):
+    if element.tag == "a" and (element.text or "").strip() in ("#", "¶", "§", "🔗"):
         return True
     return any(_names_junk(element.get(key) or "") for key in ("class", "id"))
 
@@ -66,29 +103,15 @@ def _is_junk(element: Any) -> bool:
 def _names_junk(names: str) -> bool:
     for name in names.split():
         words = [word.lower() for word in WORDS.findall(name)]
-        if any(word in NAMES or word.startswith(BEGINNINGS) for word in words):
+        if any(word in OF_NAME or word.startswith(BEGINNINGS) for word in words):
             return True
-        if any(COMPOUND.get(one) == other for one, other in zip(words, words[1:], strict=False)):
+        if any(COMPOUND.get(one) == other for one, other in pairwise(words)):
             return True
     return False
 
 
-def _is_menu(element: Any, text: int, links: int) -> bool:
-    if element.tag not in LISTS or links < MENU_SHARE * text:
-        return False
-    return sum(1 for _ in element.iter("a")) >= MENU_LINKS
-
-
-def _text(element: Any) -> str:
-    return " ".join("".join(element.itertext()).split())
-
-
-def _attached(element: Any, root: Any) -> bool:
-    """Whether an element is still in the tree: a part of it may have been taken out with all that it held."""
-    top = element
-    while top.getparent() is not None:
-        top = top.getparent()
-    return top is root
+def _is_menu(element: Any, size: Size) -> bool:
+    return element.tag in LISTS and size.links >= MENU_LINKS and size.linked >= MENU_SHARE * size.text
 
 
 def _drop(element: Any) -> None:
