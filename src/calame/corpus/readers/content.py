@@ -32,7 +32,7 @@ DECODERS: dict[str, Callable[[], Any]] = {
     ".gz": lambda: zlib.decompressobj(16 + zlib.MAX_WBITS),
     ".tgz": lambda: zlib.decompressobj(16 + zlib.MAX_WBITS),
     ".bz2": bz2.BZ2Decompressor,
-    ".xz": lzma.LZMADecompressor,
+    ".xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ),
     ".zst": _zstd,
 }
 COMPRESSIONS = ("", ".gz", ".zst", ".xz", ".bz2")
@@ -90,10 +90,10 @@ class Content(io.RawIOBase):
     def _frames(self, file: BinaryIO, new: Callable[[], Any]) -> Iterator[bytes]:
         """Frame by frame: the libraries' own readers take a file that ends within a frame for a whole one, or lose
         what they had read of it."""
-        decoder, rest = None, b""
+        decoder, rest, frames = None, b"", 0
         while piece := rest or file.read(PIECE):
             rest = b""
-            if decoder is None and not piece.strip(b"\0"):  # padding, which archives may have between frames
+            if frames and decoder is None and not piece.strip(b"\0"):  # padding, which may stand after a frame
                 self._read += len(piece)
                 continue
             decoder = decoder or new()
@@ -102,9 +102,9 @@ class Content(io.RawIOBase):
             except FAULTS as error:
                 raise EOFError(error) from None
             if decoder.eof:
-                rest, decoder = decoder.unused_data, None
+                rest, decoder, frames = decoder.unused_data, None, frames + 1
             self._read += len(piece) - len(rest)
-        if decoder is not None or not self._read:
+        if decoder is not None or not frames:
             raise EOFError("it ends too early")
 
 

@@ -43,7 +43,7 @@ def read_rows(path: Path, encoding: str = "utf-8", cut: Cut | None = None, name:
     content, file = open_content(path)
     with file:
         try:
-            for row in _reader(path)(Opened(path, file, name, encoding, cut)):
+            for row in _reader(path)(Opened(path, content, file, name, encoding, cut)):
                 place = row.place
                 yield row
         except Damaged as found:

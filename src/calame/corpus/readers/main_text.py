@@ -19,8 +19,8 @@ from calame.recipe.errors import refuse
 FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)  # YAML, of generators of sites
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 OTHERS = """
-    address article blockquote body caption center dd details div dl dt figcaption figure header hgroup hr legend li main
-    ol p pre section summary table tbody tfoot thead tr ul
+    address article blockquote body caption center dd details div dl dt figcaption figure header hgroup hr legend li
+    main ol p pre section summary table tbody tfoot thead tr ul
 """
 BLOCKS = {*HEADINGS, *OTHERS.split()}
 CELLS = ("td", "th")

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from calame.corpus.readers.content import Content
+
 Cut = Literal["file", "passage", "empty-line"]
 
 
 @dataclass(frozen=True)
 class Opened:
-    """`file` is the content, decompressed; `name` stands for the file in places and groups."""
+    """`file` is the content with a buffer; `name` stands for the file in places and groups."""
 
     path: Path
+    content: Content
     file: BinaryIO
     name: str
     encoding: str = "utf-8"

@@ -19,12 +19,12 @@ ROLES = """
     alertdialog banner complementary contentinfo dialog menu menubar navigation search toolbar
 """
 NAMES = """
-    nav navbar navigation menu menubar submenu topbar topnav linklist skiplinks skiplink skip toolbar dropdown quick jump
-    ariane aside sidebar widget widgets secondary toc sommaire pagination pager pagenav actionbar basket cart price hidden
-    consent gdpr rgpd ccpa tarteaucitron onetrust iubenda didomi axeptio cookiebot overlay modal popup notification notice
+    nav navbar navigation menu menubar submenu topbar topnav linklist skiplinks skiplink skip toolbar dropdown
+    quick jump ariane aside sidebar widget secondary toc sommaire pagination pager pagenav actionbar basket cart price
+    consent gdpr rgpd ccpa tarteaucitron onetrust iubenda didomi axeptio cookiebot overlay modal popup notification
     share sharing sharedaddy social related relatedposts recommended similar mostviewed viewed trending bought
     comments comment respond discussion reviews rating ratings feedback poll vote votecell login signup
-    footer foot footbar colophon copyright legal
+    widgets hidden notice footer foot footbar colophon copyright legal
     ad ads adv advert advertisement advertising sponsor sponsored promo promotion pullout
     byline meta metadata postprofile userinfo taglist tags
     catlinks infobox hatnote editsection headerlink reference reflist sitenotice sitesub

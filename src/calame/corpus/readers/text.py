@@ -19,13 +19,13 @@ def read(opened: Opened) -> Iterator[Row]:
     cut = opened.cut or ("empty-line" if opened.path.suffix.lower() in DECODERS else "file")
     pieces = _decoded(opened)
     if cut == "file":
-        yield _row(_joined(pieces), opened.name, opened.encoding, "text")
-        return
-    paragraphs = split(pieces)
-    if cut == "passage":
-        paragraphs = gathered(paragraphs, PASSAGE_BYTES)
-    for number, text in enumerate(paragraphs):
-        yield _row(text, f"{opened.name}#{number}", opened.encoding, "passage")
+        texts = [(opened.name, _joined(pieces))]
+    else:
+        paragraphs = split(pieces) if cut == "empty-line" else gathered(split(pieces), PASSAGE_BYTES)
+        texts = ((f"{opened.name}#{number}", text) for number, text in enumerate(paragraphs))
+    for place, text in texts:
+        if text or not opened.content.damage:  # of a file of which nothing could be read there is no empty text
+            yield _row(text, place, opened.encoding, "text" if cut == "file" else "passage")
 
 
 def _decoded(opened: Opened) -> Iterator[str]:
@@ -65,17 +65,20 @@ def split(pieces: Iterable[str]) -> Iterator[str | int]:
     A text gives at least one, if an empty one.
     """
     rest, dropped, given = "", 0, False  # what was not yet given; bytes of it that are too many to be kept
+    start = 0  # where in the rest an empty line may begin
     for piece in pieces:
         rest += piece
         end = len(rest.rstrip())  # an empty line at the end may go on in the next piece
-        *done, last = EMPTY_LINES.split(rest[:end])
+        done, last = [], rest[:end]
+        if EMPTY_LINES.search(rest, start, end):
+            *done, last = EMPTY_LINES.split(last)
         for paragraph in done:
             yield dropped + _size(paragraph) if dropped else paragraph
             dropped, given = 0, True
         after = rest[end:]
-        rest = last + after
+        rest, start = last + after, len(last)
         if dropped or len(rest) > LONGEST:
-            dropped, rest = dropped + _size(last), after
+            dropped, rest, start = dropped + _size(last), after, 0
     if dropped or rest or not given:
         yield dropped or rest
 
