@@ -96,24 +96,25 @@ def _without_brackets(text: str) -> str:
             stack.append(_Open(bracket))
             count[bracket] += 1
         elif count[OPENED_BY[bracket]]:
-            while stack[-1].bracket != OPENED_BY[bracket]:
-                count[stack[-1].bracket] -= 1
-                _give_up(stack)
+            depth = next(n for n in reversed(range(len(stack))) if stack[n].bracket == OPENED_BY[bracket])
+            for part in stack[depth + 1 :]:
+                count[part.bracket] -= 1
+            _give_up(stack, depth)
             count[OPENED_BY[bracket]] -= 1
             inside = "".join(stack.pop().pieces)
             stack[-1].pieces.append(_instead(bracket, inside))
         else:
             stack[-1].pieces.append(found.group())
     stack[-1].pieces.append(text[position:])
-    while len(stack) > 1:
-        _give_up(stack)
+    _give_up(stack, 0)
     return "".join(stack[0].pieces)
 
 
-def _give_up(stack: list[_Open]) -> None:
-    """The innermost bracket is not closed: it is text."""
-    part = stack.pop()
-    stack[-1].pieces += [part.bracket, *part.pieces]
+def _give_up(stack: list[_Open], depth: int) -> None:
+    """The brackets above are not closed: they are text of the one at this depth."""
+    above = stack[depth + 1 :]
+    del stack[depth + 1 :]
+    stack[depth].pieces += [piece for part in above for piece in (part.bracket, *part.pieces)]
 
 
 def _instead(closing: str, inside: str) -> str:
