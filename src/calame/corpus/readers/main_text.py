@@ -33,8 +33,8 @@ NOTICE = re.compile(
     r"|\b(?:gestion|utilis\w+|politique|accept\w+|supprimer)\b.{0,30}\bcookies\b|\btous droits réservés"
     r"|\bmentions légales"
     r"|\bconditions générales d.utilisation|\bpolitique de confidentialité|\bdonnées personnelles\s*$"
-    r"|\b(?:usa|usiamo|utilizza|utilizziamo|accett\w+)\b.{0,30}\bcookie\b|\binformativa (?:sulla privacy|estesa)"
-    r"|\btutti i diritti riservati|\bnote legali\s*$|\bpubblicità\s*$|^\s*(?:publicité|advertisement|pubblicità)\s*$",
+    r"|\b(?:usa|usiamo|utilizza|utilizziamo|accett\w+)\b.{0,30}\bcookie\b"
+    r"|\binformativa (?:sulla privacy|estesa|(?:sui )?cookie)|\btutti i diritti riservati|\bnote legali\s*$|\bpubblicità\s*$|^\s*(?:publicité|advertisement|pubblicità)\s*$",
     re.IGNORECASE,
 )
 

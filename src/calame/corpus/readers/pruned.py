@@ -24,7 +24,7 @@ NAMES = """
     consent gdpr rgpd ccpa tarteaucitron onetrust iubenda didomi axeptio cookiebot overlay modal popup notification
     share sharing sharedaddy social related relatedposts recommended similar mostviewed viewed trending bought
     comments comment respond discussion reviews rating ratings feedback poll vote votecell login signup
-    widgets hidden notice footer foot footbar colophon copyright legal
+    widgets hidden notice bandeau pied piede footer foot footbar colophon copyright legal
     ad ads adv advert advertisement advertising sponsor sponsored promo promotion pullout
     byline meta metadata postprofile userinfo taglist tags
     catlinks infobox hatnote editsection headerlink reference reflist sitenotice sitesub
