@@ -34,7 +34,8 @@ NOTICE = re.compile(
     r"|\bmentions légales"
     r"|\bconditions générales d.utilisation|\bpolitique de confidentialité|\bdonnées personnelles\s*$"
     r"|\b(?:usa|usiamo|utilizza|utilizziamo|accett\w+)\b.{0,30}\bcookie\b"
-    r"|\binformativa (?:sulla privacy|estesa|(?:sui )?cookie)|\btutti i diritti riservati|\bnote legali\s*$|\bpubblicità\s*$|^\s*(?:publicité|advertisement|pubblicità)\s*$",
+    r"|\binformativa (?:sulla privacy|estesa|(?:sui )?cookie)|\btutti i diritti riservati"
+    r"|\bnote legali\s*$|\bpubblicità\s*$|^\s*(?:publicité|advertisement|pubblicità)\s*$",
     re.IGNORECASE,
 )
 
