@@ -16,8 +16,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from calame.corpus.files import read_rows
 from calame.corpus.language_id import Judge, guess
+from calame.corpus.readers.kinds import read_rows
 from calame.recipe.texts import LanguageId
 
 LEAST, MOST = 200, 1000  # characters of a passage

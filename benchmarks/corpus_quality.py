@@ -31,12 +31,12 @@ from typing import Any
 
 import numpy as np
 
-from calame.corpus.files import read_rows
 from calame.corpus.quality.heuristic import HeuristicScorer
 from calame.corpus.quality.labelled import read_labelled
 from calame.corpus.quality.measure import measure
 from calame.corpus.quality.neural_train import Plan, train_neural
 from calame.corpus.quality.stop_words import STOP_WORDS
+from calame.corpus.readers.kinds import read_rows
 
 PASSAGE = 1500  # characters of a document or passage, on both sides: length must not tell them apart
 LEAST = 300

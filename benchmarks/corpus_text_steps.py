@@ -16,10 +16,10 @@ from pathlib import Path
 
 from calame.corpus.decontaminate import decontamination_steps
 from calame.corpus.document import Document
-from calame.corpus.files import read_rows
 from calame.corpus.language_id import language_steps
 from calame.corpus.pii import pii_steps
 from calame.corpus.pii.find import KINDS
+from calame.corpus.readers.kinds import read_rows
 from calame.corpus.words import words
 from calame.recipe.texts import Decontamination, LanguageId, Pii
 

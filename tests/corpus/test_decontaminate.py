@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from calame.corpus.decontaminate import build_index, contamination_report, decontamination_steps
 from calame.corpus.document import Document
 from calame.corpus.evaluation_items import texts
-from calame.corpus.files import read_rows
 from calame.corpus.gather import gather
 from calame.corpus.read import SourceReader
+from calame.corpus.readers.kinds import read_rows
 from calame.corpus.step import Drop, Step
 from calame.corpus.words import run_hashes, word_hashes, words
 from calame.recipe.corpus import Source

@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import os
 
 import pytest
 import zstandard
@@ -94,12 +95,15 @@ def test_nothing_is_written_when_a_file_is_not_in_its_encoding(tmp_path):
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_nothing_is_left_when_an_archive_is_damaged(tmp_path):
-    lines = "".join(json.dumps({"text": f"texte {number}"}) + "\n" for number in range(1000))
+def test_of_a_damaged_archive_what_could_be_read_is_kept_and_the_rest_is_named(tmp_path, capsys):
+    lines = "".join(json.dumps({"text": f"texte {number} {os.urandom(20).hex()}"}) + "\n" for number in range(1000))
     (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines.encode())[:-200])
-    with pytest.raises(UserError, match="damaged"):
-        gathered(tmp_path / "a.jsonl.gz", tmp_path / "out", ["fr"])
-    assert list((tmp_path / "out").iterdir()) == []
+    folder = gathered(tmp_path / "a.jsonl.gz", tmp_path / "out", ["fr"])
+    ledger = SourceLedger.from_json(read_json(folder / "ledger.json"))
+    assert ledger.balances()
+    assert ledger.dropped["damaged file"].documents == 1
+    assert 900 < sum(tally.documents for tally in ledger.kept.values()) < 1000
+    assert "WARNING a: a.jsonl.gz after a.jsonl.gz:" in capsys.readouterr().out
 
 
 def test_the_same_input_gives_the_same_bytes(tmp_path):

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calame.corpus.document import Document
-from calame.corpus.files import read_rows
 from calame.corpus.language_id import guess, language_steps, paragraphs, windows
+from calame.corpus.readers.kinds import read_rows
 from calame.corpus.step import Drop, Step
 from calame.recipe.errors import UserError
 from calame.recipe.texts import LanguageId

@@ -223,3 +223,132 @@ def test_the_real_library_streams_a_data_set_that_lies_here(tmp_path):
     assert [row.values for row in rows] == [{"text": "un", "n": 0}, {"text": "deux", "n": 1}, {"text": "trois", "n": 2}]
     with pytest.raises(UserError, match="could not be opened"):
         list(hub_rows(str(tmp_path / "nowhere"), source, "corpus.sources.a"))
+
+
+class TestTemplates:
+    def test_columns_are_joined(self, rows):
+        path = rows({"title": "Candide", "text": "Il y avait\r\nen Westphalie", "n": 3})
+        assert [d.text for d in documents(path, template="{title}\n\n{text}")] == [
+            "Candide\n\nIl y avait\nen Westphalie"
+        ]
+        assert [d.text for d in documents(path, template="{{{n}}} {title}")] == ["{3} Candide"]
+
+    def test_the_two_of_a_parallel_pair(self, rows):
+        path = rows({"translation": {"fr": "Bonjour", "it": "Buongiorno"}}, {"translation": {"fr": "Oui", "it": " "}})
+        pair = {"template": "{translation.fr}\n{translation.it}", "language": "fr"}
+        assert [d.text for d in documents(path, **pair)] == ["Bonjour\nBuongiorno"]
+        assert rejects(path, **pair) == [("a.jsonl:2", "empty: column translation.it")]
+
+    def test_a_column_that_is_missing_is_named_never_guessed(self, rows):
+        with pytest.raises(UserError, match=r"corpus\.sources\.a\.template: .*no column 'titre'"):
+            read(rows({"title": "x", "text": "y"}), template="{titre}\n{text}")
+        path = rows(
+            {"title": "x", "text": "y"}, {"text": "z"}, {"title": None, "text": "z"}, {"title": ["a"], "text": "z"}
+        )
+        assert rejects(path, template="{title}\n{text}") == [
+            ("a.jsonl:2", "no column title"),
+            ("a.jsonl:3", "no text in its text column: title"),
+            ("a.jsonl:4", "no text in its text column: title"),
+        ]
+
+    @pytest.mark.parametrize("template", ["no column", "{}", "{text!r}", "{text:>3}", "{text"])
+    def test_what_is_no_template_is_refused(self, template):
+        with pytest.raises(ValueError):
+            Source.model_validate({"from": "a", "template": template})
+
+
+def test_the_number_of_a_quality_column_goes_with_the_document(rows):
+    values = [{"text": "t", "q": {"score": q}} for q in (0.25, 1, "0.5", None, "x", True, float("nan"))]
+    path = rows(*values)
+    assert [d.metadata["score"] for d in documents(path, score="q.score")] == [0.25, 1.0, 0.5]
+    assert {reason.split(":")[0] for _, reason in rejects(path, score="q.score")} == {"no number in its score column"}
+    assert len(rejects(path, score="q.score")) == 4
+    with pytest.raises(UserError, match=r"corpus\.sources\.a\.score"):
+        read(path, score="quality")
+
+
+def test_code_is_a_language_beside_those_of_the_recipe(rows):
+    path = rows({"text": "def f(): pass", "lang": "fr"})
+    (found,) = documents(path, ["fr", "it"], language="code")
+    assert found.language == "code"
+    assert reader(path, ["fr", "it"], language="code").languages == ["fr", "it", "code"]
+    assert reader(path, ["fr", "it"]).languages == ["fr", "it"]
+
+
+def test_a_column_in_mark_up_gives_its_text(rows):
+    html = "<nav><a href=/>Accueil</a></nav><p>Une phrase assez longue pour que le texte soit reconnu comme tel.</p>"
+    path = rows({"text": html, "title": "Titre"}, {"text": "<nav><a href=/>Accueil</a></nav>", "title": "Rien"})
+    assert [d.text for d in documents(path, markup="html", template="{title}\n\n{text}")] == [
+        "Titre\n\nUne phrase assez longue pour que le texte soit reconnu comme tel."
+    ]
+    assert rejects(path, markup="html") == [("a.jsonl:2", "no main text")]
+    assert documents(rows({"text": "un [[mot|vrai mot]]"}), markup="wiki")[0].text == "un vrai mot"
+
+
+class TestParts:
+    @pytest.fixture
+    def folder(self, tmp_path):
+        for name in ("a", "b", "c"):
+            write_lines(tmp_path / f"{name}.jsonl", [{"text": f"{name}{n}", "id": n, "group": n} for n in range(3)])
+        return tmp_path
+
+    def test_the_parts_in_order_are_the_whole(self, folder):
+        source = reader(folder)
+        assert source.parts() == ["a.jsonl", "b.jsonl", "c.jsonl"]
+        assert [item for index in range(3) for item in source.read_part(index)] == list(source.read())
+        assert list(source.read_part(2)) == list(reader(folder).read_part(2))
+
+    def test_a_limit_holds_over_all_parts(self, folder):
+        assert [d.text for d in documents(folder, limit=4)] == ["a0", "a1", "a2", "b0"]
+        assert [d.text for d in reader(folder).read_part(1, 2)] == ["b0", "b1"]
+
+    def test_groups_and_ids_that_come_again_in_other_files(self, folder):
+        found = documents(folder)
+        assert [d.group for d in found] == ["0", "1", "2"] * 3  # the same work, wherever it lies
+        assert len({d.id for d in found}) == len({d.metadata["place"] for d in found}) == 9
+        write_lines(folder / "c.jsonl", [{"text": "a0", "id": 7}])
+        assert documents(folder)[0].id == documents(folder)[-1].id  # the same text: one of them goes as a duplicate
+
+    def test_only_the_first_part_may_say_that_a_column_is_misnamed(self, folder):
+        write_lines(folder / "b.jsonl", [{"content": "un"}])
+        assert rejects(folder) == [("b.jsonl:1", "no column text")]
+
+    @pytest.mark.parametrize("kind", ["jsonl", "txt"])
+    def test_a_file_that_vanishes_is_named_and_the_others_are_read(self, folder, kind, capsys):
+        if kind == "txt":
+            for name in ("a", "b", "c"):
+                (folder / f"{name}.jsonl").unlink()
+                (folder / f"{name}.txt").write_text(f"{name}0")
+        source = reader(folder)
+        items = source.read()
+        first = next(items)
+        (folder / f"b.{kind}").unlink()
+        items = [first, *items]
+        assert {item.text[0] for item in items if isinstance(item, Document)} == {"a", "c"}
+        assert [item.reason.split(":")[0] for item in items if isinstance(item, Reject)] == ["unreadable file"]
+        assert f"WARNING a: b.{kind} from its beginning: unreadable file" in capsys.readouterr().out
+
+    def test_a_folder_that_vanishes_is_named_file_by_file(self, folder):
+        import shutil
+
+        source = reader(folder)
+        shutil.rmtree(folder)
+        assert [(item.place, item.size) for item in source.read() if isinstance(item, Reject)] == [
+            (f"{name}.jsonl from its beginning", 0) for name in ("a", "b", "c")
+        ]
+
+
+def test_empty_documents_nul_bytes_and_lone_surrogates(rows):
+    path = rows({"text": ""}, {"text": "\u3000 \n"}, {"text": "a\0b"}, {"text": "a\udcffb"})
+    assert [d.text for d in documents(path)] == ["a\0b"]  # a NUL is a character: cleaning is for the rules
+    assert rejects(path) == [
+        ("a.jsonl:1", "empty"),
+        ("a.jsonl:2", "empty"),
+        ("a.jsonl:4", "not Unicode text (lone surrogates)"),
+    ]
+    assert [item.size for item in read(path) if isinstance(item, Reject)] == [0, 0, 5]
+
+
+def test_texts_are_not_normalised(rows):
+    texts = ["e\u0301te\u0301", "été", "ﬁn…", "l’«\u00a0été\u202f!\u00a0»"]
+    assert [d.text for d in documents(rows(*({"text": text} for text in texts)))] == texts

@@ -17,8 +17,8 @@ import numpy as np
 
 from calame.corpus.document import Document
 from calame.corpus.evaluation_items import Item, read_items, texts
-from calame.corpus.files import read_rows
 from calame.corpus.gather import read_documents
+from calame.corpus.readers.kinds import read_rows
 from calame.corpus.step import Drop, Step
 from calame.corpus.words import extended, run_hashes, word_hashes, words
 from calame.recipe.errors import refuse

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from calame.corpus.files import JSON_KINDS, find_files, read_rows
+from calame.corpus.files import find_files
+from calame.corpus.readers.kinds import JSON_KINDS, read_rows
 from calame.recipe.errors import refuse
 
 # Columns that name or sort an item; they hold no text of it.

@@ -21,9 +21,9 @@ import zstandard
 
 from calame.corpus.dedup.signature import SIGNATURES, signature
 from calame.corpus.document import Document, content_hash
-from calame.corpus.files import SAMPLE
 from calame.corpus.ledger import SourceLedger, Tally
 from calame.corpus.read import Reject, SourceReader
+from calame.corpus.readers.row import SAMPLE
 from calame.corpus.step import Drop, Step, walk
 from calame.recipe.dedup import Near
 from calame.recipe.errors import refuse

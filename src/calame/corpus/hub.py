@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from calame.corpus.files import Row
+from calame.corpus.readers.row import Row
 from calame.recipe.corpus import Source
 from calame.recipe.errors import refuse
 from calame.run.progress import say

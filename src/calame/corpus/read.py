@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from calame.corpus import petit_monde
+from calame.corpus.columns import Texts, column, number_in
 from calame.corpus.document import Document
-from calame.corpus.files import SAMPLE, Row, check_encoding, find_files, name_in, read_rows, unix_lines
-from calame.recipe.corpus import Source
+from calame.corpus.files import check_encoding, find_files, name_in
+from calame.corpus.readers.kinds import read_rows
+from calame.corpus.readers.row import SAMPLE, Row
+from calame.recipe.corpus import CODE, Source
 from calame.recipe.errors import UserError, refuse
+from calame.run.progress import say
 
 LANGUAGE_COLUMNS = ("language", "lang")
 
@@ -30,32 +34,63 @@ class SourceReader:
     """Reads one source. `key` is its place in the recipe, for messages."""
 
     def __init__(self, name: str, source: Source, languages: Sequence[str], seed: int):
-        self.name, self.source, self.languages = name, source, list(languages)
+        self.name, self.source = name, source
+        self.languages = [*languages, CODE] if source.language == CODE else list(languages)
         self.seed = seed if source.seed is None else source.seed
         self.key = f"corpus.sources.{name}"
         self.documents = 0
+        self.texts = Texts(source)
+        self._columns = list(self._named())
         self.files: list[Path] = []
         if source.location.startswith("builtin:"):
             self._world()  # to know at once that there is such a world
         elif not source.location.startswith("hub:"):
             self.files = find_files(source.location, source.exclude, f"{self.key}.from")
+        # Taken down once: a folder that vanishes while it is read would change them.
+        self._parts = [name_in(source.location, path) for path in self.files] or [source.location]
 
     def _world(self) -> Iterator[dict[str, Any]]:
         languages = [self.source.language] if self.source.language else self.languages
         return builtin_rows("prose", self.key, self.seed, self.source.size or 0, languages)
 
-    def read(self) -> Iterator[Document | Reject]:
-        """Documents and rejects in the source's order. Raises `UserError` where nothing can be read at all."""
-        check_encoding(self.files, self.source.encoding, self.key)
-        self.documents = 0
-        for row in self._rows():
-            if self.documents == self.source.limit:
-                return
-            item = self._document(row)
-            self.documents += isinstance(item, Document)
-            yield item
+    def parts(self) -> list[str]:
+        """What can be read each on its own, in order: the names of the files, or the source as a whole."""
+        return self._parts
 
-    def _rows(self) -> Iterator[Row]:
+    def check(self) -> None:
+        """Raises `UserError` naming all files that are not in their encoding: to be called once, before reading."""
+        check_encoding(self.files, self.source.encoding, self.key)
+
+    def read(self) -> Iterator[Document | Reject]:
+        """Documents and rejects of all parts in order, `limit` kept. Raises `UserError` where nothing can be read."""
+        self.check()
+        self.documents = 0
+        for index in range(len(self._parts)):
+            left = None if self.source.limit is None else self.source.limit - self.documents
+            if left == 0:
+                return
+            for item in self.read_part(index, left):
+                self.documents += isinstance(item, Document)
+                yield item
+
+    def read_part(self, index: int, most: int | None = None) -> Iterator[Document | Reject]:
+        """The documents and rejects of one part in its order, up to the document number `most`.
+
+        What it gives depends on nothing but the part. The recipe's `limit` holds over all parts: who reads them apart
+        gives each what those before have left of it. Raises `UserError` where the first part lacks a column that
+        the recipe names: then the name is wrong, not the row.
+        """
+        documents = 0
+        for row in self._rows(index):
+            if row.lost:
+                say(f"  WARNING {self.name}: {row.place}: {row.fault}")
+            item = self._document(row, must_have=index == 0 and not documents)
+            documents += isinstance(item, Document)
+            yield item
+            if documents == most:
+                return
+
+    def _rows(self, index: int) -> Iterator[Row]:
         if self.source.location.startswith("builtin:"):
             for number, values in enumerate(self._world()):
                 yield Row(values, f"petit-monde:{number}")
@@ -64,53 +99,66 @@ class SourceReader:
 
             yield from hub_rows(self.source.location.removeprefix("hub:"), self.source, self.key)
         else:
-            for path in self.files:
-                name, cut = name_in(self.source.location, path), self.source.document == "passage"
-                yield from read_rows(path, self.source.encoding, cut, name)
+            yield from read_rows(self.files[index], self.source.encoding, self.source.document, self._parts[index])
 
-    def _document(self, row: Row) -> Document | Reject:
+    def _document(self, row: Row, must_have: bool) -> Document | Reject:
         values = row.values
         if values is None:
             return Reject(row.place, row.fault, row.size, row.sample)
-        for key, column in (("text", self.source.text), ("group", self.source.group)):
-            if column and column not in values:
-                if not self.documents:
-                    raise self._missing(key, column, row)
-                return Reject(row.place, f"no column {column}", 0, _writable(", ".join(map(str, values)))[:SAMPLE])
-        text = values[self.source.text]
-        if not isinstance(text, str):
-            return Reject(row.place, "no text in its text column", 0, ascii(text)[:SAMPLE])
-        text = unix_lines(text).strip()
+        for key, name in self._columns:
+            try:
+                column(values, name)
+            except KeyError:
+                if must_have:
+                    raise self._missing(key, name, row) from None
+                return Reject(row.place, f"no column {name}", 0, _writable(", ".join(map(str, values)))[:SAMPLE])
+        try:
+            text = self.texts.of(values)
+            score = None if self.source.score is None else number_in(values, self.source.score)
+        except ValueError as error:
+            texts = [value for _, name in self._columns if isinstance(value := column(values, name), str)]
+            size = sum(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+            return Reject(row.place, str(error), size, ascii(texts[0] if texts else values)[:SAMPLE])
         if not text:
             return Reject(row.place, "empty", 0)
         try:
             size = len(text.encode())
         except UnicodeEncodeError:
-            return Reject(row.place, "not Unicode text (lone surrogates)", 0, ascii(text[:SAMPLE]))
+            size = len(text.encode("utf-8", "surrogatepass"))
+            return Reject(row.place, "not Unicode text (lone surrogates)", size, ascii(text[:SAMPLE]))
         language = self.source.language or self._language(values)
         if language not in self.languages:
             reason = f"language {_writable(language)} is not in languages" if language else "no language in its column"
             return Reject(row.place, reason, size, text[:SAMPLE])
-        group = values.get(self.source.group or "group")
+        group = column(values, self.source.group) if self.source.group else values.get("group")
         group = row.place if group is None or group == "" else _writable(group)  # 0 is a group like any other
         license_ = self.source.license or _writable(values.get("license") or "not stated")
-        return Document(text, self.name, group, language, license_, {"place": row.place})
+        metadata: dict[str, Any] = {"place": row.place} if score is None else {"place": row.place, "score": score}
+        return Document(text, self.name, group, language, license_, metadata)
 
-    def _missing(self, key: str, column: str, row: Row) -> UserError:
+    def _named(self) -> Iterator[tuple[str, str]]:
+        """The columns that a row must have, each with the key that names it."""
+        for name in self.texts.columns:
+            yield "text" if self.source.template is None else "template", name
+        for key in ("group", "score"):
+            if name := getattr(self.source, key):
+                yield key, name
+
+    def _missing(self, key: str, name: str, row: Row) -> UserError:
         """The first row already lacks a column: the name is wrong, not the row."""
         assert row.values is not None
         return refuse(
             f"{self.key}.{key}",
-            f"{row.place} has no column {column!r}",
+            f"{row.place} has no column {name!r}",
             f"its columns: {', '.join(map(str, row.values)) or 'none'}",
             f"name the column that holds it, e.g. {self.key}.{key}=COLUMN",
         )
 
     def _language(self, values: dict[str, Any]) -> str:
         """The row's language; empty where its column is. Raises `UserError` where nothing says the language."""
-        columns = [column for column in LANGUAGE_COLUMNS if column in values]
+        columns = [name for name in LANGUAGE_COLUMNS if name in values]
         if columns:
-            return next((str(values[column]) for column in columns if values[column]), "")
+            return next((str(values[name]) for name in columns if values[name]), "")
         if len(self.languages) == 1:
             return self.languages[0]
         raise refuse(

@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from calame.corpus import petit_monde
-from calame.corpus.files import find_files, read_rows
+from calame.corpus.files import find_files
+from calame.corpus.readers.kinds import read_rows
 from calame.inference.generate import Completion, Sampling, complete
 from calame.inference.load import Loaded
 from calame.recipe.errors import refuse

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from calame.recipe.check_mixture import mixtures, phases
 from calame.recipe.check_timed import Known, Where, contexts, schedules
 from calame.recipe.cleaning import cleaning_check
-from calame.recipe.corpus import Source
+from calame.recipe.corpus import CODE, Source
 from calame.recipe.errors import Problem
 from calame.recipe.precision import precision_check
 from calame.recipe.schema import Conversations, Model, Recipe
@@ -157,11 +157,11 @@ def _languages(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     if not known("languages"):
         return
     for name, source in recipe.corpus.sources.items():
-        if source.language and source.language not in recipe.languages:
+        if source.language and source.language not in (*recipe.languages, CODE):
             yield Problem(
                 where("corpus", "sources", name, "language"),
                 f"{source.language} is not in languages",
-                ", ".join(recipe.languages),
+                ", ".join((*recipe.languages, CODE)),
                 "add it to languages, or correct it",
             )
 
@@ -322,7 +322,11 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     """`select` by a metric that is measured: what is misspelt is otherwise found out only after the training."""
     if recipe.select == "last" or not known("corpus", "sources") or not known("languages"):
         return
-    slices = [f"{language}-{source}" for language in recipe.languages for source in recipe.corpus.sources]
+    slices = [
+        f"{language}-{name}"
+        for name, source in recipe.corpus.sources.items()
+        for language in ([CODE] if source.language == CODE else recipe.languages)
+    ]
     metrics = [f"best:val/{name}/{kind}" for name in ("mixed", "micro", *slices) for kind in ("loss", "bpb")]
     if known("select") and recipe.select not in metrics:
         yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")

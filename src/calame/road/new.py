@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calame.corpus.document import Document
-from calame.corpus.files import TEXT_KINDS, kind_of
 from calame.corpus.read import SourceReader
+from calame.corpus.readers.kinds import TEXT_KINDS, kind_of
 from calame.planning.hardware import CARDS, find_card, why_no_peak
 from calame.planning.shape import BYTES_PER_TOKEN, Shape, Speed, shape_for
 from calame.recipe.corpus import Source
@@ -36,7 +36,7 @@ class Counted:
     name: str
     location: str
     language: str
-    document: str
+    document: str | None  # how files are cut, where it is not what their kind is for
     documents: int
     bytes: int
     words: int
@@ -119,7 +119,7 @@ def _count(name: str, location: Path, language: str) -> Counted:
     source = Source.model_validate({"from": str(location), "language": language})
     files = SourceReader(name, source, [language], 0).files
     few = len(files) < FEW_FILES and any(kind_of(path, TEXT_KINDS) for path in files)
-    source = source.model_copy(update={"document": "passage" if few else "file"})
+    source = source.model_copy(update={"document": "passage"}) if few else source
     documents = size = words = 0
     for item in SourceReader(name, source, [language], 0).read():
         if isinstance(item, Document):

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from calame.corpus import petit_monde
-from calame.corpus.files import find_files, read_rows
+from calame.corpus.files import find_files
+from calame.corpus.readers.kinds import read_rows
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Conversations
 from calame.tokenizer.policy import ROLES

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calame.corpus.files import read_rows
 from calame.corpus.quality.decide import find_threshold
 from calame.corpus.quality.heuristic import HeuristicScorer
 from calame.corpus.quality.labelled import read_labelled, split
 from calame.corpus.quality.linear import train_linear
 from calame.corpus.quality.measure import measure
+from calame.corpus.readers.kinds import read_rows
 from support import write_lines
 
 pytestmark = [

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from calame.corpus.document import content_hash
-from calame.corpus.files import JSON_KINDS, Row, find_files, name_in, read_rows
+from calame.corpus.files import find_files, name_in
+from calame.corpus.readers.kinds import JSON_KINDS, read_rows
+from calame.corpus.readers.row import Row
 from calame.recipe.errors import Problem, UserError, refuse
 from calame.run.progress import say
 

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from calame.corpus.document import Document
-from calame.corpus.files import Row, find_files, name_in, read_rows
+from calame.corpus.files import find_files, name_in
 from calame.corpus.gather import read_documents, read_keys
 from calame.corpus.quality.labelled import KINDS
 from calame.corpus.quality.report import Part
 from calame.corpus.quality.scorer import Scorer, open_scorer, read_about
 from calame.corpus.quality.stage import read_scores, score_documents
+from calame.corpus.readers.kinds import read_rows
+from calame.corpus.readers.row import Row
 from calame.recipe.errors import refuse
 from calame.run.files import read_json
 from calame.run.progress import say
