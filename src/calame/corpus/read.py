@@ -44,18 +44,44 @@ class SourceReader:
         languages = [self.source.language] if self.source.language else self.languages
         return builtin_rows("prose", self.key, self.seed, self.source.size or 0, languages)
 
-    def read(self) -> Iterator[Document | Reject]:
-        """Documents and rejects in the source's order. Raises `UserError` where nothing can be read at all."""
-        check_encoding(self.files, self.source.encoding, self.key)
-        self.documents = 0
-        for row in self._rows():
-            if self.documents == self.source.limit:
-                return
-            item = self._document(row)
-            self.documents += isinstance(item, Document)
-            yield item
+    def parts(self) -> list[str]:
+        """What can be read each on its own, in order: the names of the files, or the source as a whole."""
+        if self.files:
+            return [name_in(self.source.location, path) for path in self.files]
+        return [self.source.location]
 
-    def _rows(self) -> Iterator[Row]:
+    def check(self) -> None:
+        """Raises `UserError` naming all files that are not in their encoding: to be called once, before reading."""
+        check_encoding(self.files, self.source.encoding, self.key)
+
+    def read(self) -> Iterator[Document | Reject]:
+        """Documents and rejects of all parts in order, `limit` kept. Raises `UserError` where nothing can be read."""
+        self.check()
+        self.documents = 0
+        for index in range(len(self.parts())):
+            left = None if self.source.limit is None else self.source.limit - self.documents
+            if left == 0:
+                return
+            for item in self.read_part(index, left):
+                self.documents += isinstance(item, Document)
+                yield item
+
+    def read_part(self, index: int, most: int | None = None) -> Iterator[Document | Reject]:
+        """The documents and rejects of one part in its order, up to the document number `most`.
+
+        What it gives depends on nothing but the part. The recipe's `limit` holds over all parts: who reads them apart
+        gives each what those before have left of it. Raises `UserError` where the first part lacks a column that
+        the recipe names: then the name is wrong, not the row.
+        """
+        documents = 0
+        for row in self._rows(index):
+            item = self._document(row, must_have=index == 0 and not documents)
+            documents += isinstance(item, Document)
+            yield item
+            if documents == most:
+                return
+
+    def _rows(self, index: int) -> Iterator[Row]:
         if self.source.location.startswith("builtin:"):
             for number, values in enumerate(self._world()):
                 yield Row(values, f"petit-monde:{number}")
@@ -64,17 +90,16 @@ class SourceReader:
 
             yield from hub_rows(self.source.location.removeprefix("hub:"), self.source, self.key)
         else:
-            for path in self.files:
-                name, cut = name_in(self.source.location, path), self.source.document == "passage"
-                yield from read_rows(path, self.source.encoding, cut, name)
+            cut = self.source.document == "passage"
+            yield from read_rows(self.files[index], self.source.encoding, cut, self.parts()[index])
 
-    def _document(self, row: Row) -> Document | Reject:
+    def _document(self, row: Row, must_have: bool) -> Document | Reject:
         values = row.values
         if values is None:
             return Reject(row.place, row.fault, row.size, row.sample)
         for key, column in (("text", self.source.text), ("group", self.source.group)):
             if column and column not in values:
-                if not self.documents:
+                if must_have:
                     raise self._missing(key, column, row)
                 return Reject(row.place, f"no column {column}", 0, _writable(", ".join(map(str, values)))[:SAMPLE])
         text = values[self.source.text]
