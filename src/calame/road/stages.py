@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from calame.corpus.files import name_in
+from calame.corpus.ledger import provenance
 from calame.corpus.read import SourceReader
 from calame.recipe.errors import Problem, UserError
 from calame.recipe.schema import Recipe
 from calame.recipe.section import Section
 from calame.road.inputs import Inputs, find_inputs
-from calame.run.files import Hashes
+from calame.run.files import Hashes, write_json
 from calame.run.folder import RunFolder
 from calame.run.stage import Stage, Work
 from calame.run.store import ingredients_of
@@ -58,20 +60,29 @@ class _Builder:
             keys["from"] = reader.source.location
         if reader.source.location.startswith("builtin:"):
             keys |= {"seed": reader.seed, "world": _version("petit-monde")}
+        files = self._hash(reader.source.location, reader.files)
         return Stage(
             f"corpus/{name}",
             _version("gather"),
             {"corpus": {"sources": {name: keys}}, "languages": recipe.languages},
-            self._gather(reader),
-            self._hash(reader.source.location, reader.files),
+            self._gather(reader, files),
+            files,
             link=f"corpus/sources/{name}",
+            in_parts=True,
         )
 
-    def _gather(self, reader: SourceReader) -> Any:
+    def _gather(self, reader: SourceReader, files: Mapping[str, str]) -> Any:
+        recipe = self.folder.recipe
+
         def make(work: Work) -> None:
+            from calame.corpus import chain
+            from calame.corpus.engines import engine_of
             from calame.corpus.gather import gather
 
-            gather(reader, work.folder)
+            write_json(work.folder / "provenance.json", provenance(reader, files))
+            gather(
+                reader, work.folder, partial(chain.chain_of, recipe, reader.name), engine_of(recipe.execution.corpus)
+            )
 
         return make
 
