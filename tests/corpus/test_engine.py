@@ -21,7 +21,7 @@ from calame.corpus.read import SourceReader
 from calame.recipe.corpus import Source
 from calame.recipe.errors import UserError
 from calame.run.files import read_json
-from slow_steps import Dies, Refuses, slow
+from slow_steps import Dies, Refuses, sign, slow
 from support import Toy, environment, folder_digest, texts, write_lines
 
 SLOW = slow()
@@ -64,11 +64,11 @@ def test_several_processes_make_what_one_makes(sources, tmp_path):
         "keys.npy",
         "ledger.json",
         "rejects.jsonl.zst",
-        "signatures.npy",
+        "signatures.u4",
     ]
-    documents, keys, signatures = list(read_documents(one)), read_keys(one), np.load(one / "signatures.npy")
+    documents, keys, signatures = list(read_documents(one)), read_keys(one), np.fromfile(one / "signatures.u4", "<u4")
     assert [bytes(key) for key in keys["hash"]] == [document.hash for document in documents]
-    assert signatures.shape == (len(documents), 3)
+    assert np.array_equal(signatures.reshape(-1, 3), [sign(document.text) for document in documents])
 
 
 def test_parts_make_what_a_whole_makes(sources, tmp_path, monkeypatch):

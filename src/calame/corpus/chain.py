@@ -14,7 +14,7 @@ import numpy as np
 from calame.corpus.step import Step
 from calame.recipe.schema import Recipe
 
-Sign = Callable[[str], np.ndarray]  # a text's signature: always of the same shape and kind of number
+Sign = Callable[[str], np.ndarray]  # a text's signature: always as many numbers, of 32 bits
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 documents.jsonl.zst   {"id", "text", "group", "language", "license", "metadata"} a line, in the source's order
 keys.npy              one record a document: what joining needs, so that the text is not read again
-signatures.npy        one record a document, where the chain makes signatures
+signatures.u4         a row a document, without a header, where the chain makes signatures
 rejects.jsonl.zst     {"place", "reason", "size", "sample"} a line
 ledger.json           came = kept + dropped + what steps took away
 
@@ -18,7 +18,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 import zstandard
@@ -27,8 +27,8 @@ from calame.corpus.chain import Chain
 from calame.corpus.document import Document
 from calame.corpus.engine import Engine, Local
 from calame.corpus.ledger import ORIGINS
+from calame.corpus.part import DOCUMENTS, KEYS, REJECTS, SIGNATURES, Job, MakeChain, Worked, forget_unfinished, lots_of
 from calame.corpus.part import KEY as KEY  # the dtype of keys.npy, for those who join
-from calame.corpus.part import Job, MakeChain, Worked, forget_unfinished, lots_of
 from calame.corpus.read import SourceReader
 from calame.recipe.errors import refuse
 from calame.run.files import atomic, read_json, write_json
@@ -88,32 +88,27 @@ def _join_parts(job: Job, numbers: Sequence[int]) -> None:
         raise _nothing(reader, whole.faults)
     for rule, first in whole.faults.items():
         say(f"  {reader.name}: {whole.ledger.dropped[rule].documents} set aside, {rule} (the first: {first})")
-    for name in ("documents.jsonl.zst", "rejects.jsonl.zst"):
+    for name in (DOCUMENTS, REJECTS):
         with atomic(folder / name) as file:
-            _copy([path / name for path in paths], file)
-    for name, record in whole.described.items():
-        _join_records(folder / f"{name}.npy", [path / f"{name}.bin" for path in paths], record)
+            _copy(paths, name, file)
+    rows = sum(tally.documents for tally in whole.ledger.kept.values())
+    header = {"descr": np.lib.format.dtype_to_descr(KEY), "fortran_order": False, "shape": (rows,)}
+    with atomic(folder / "keys.npy") as file:
+        np.lib.format.write_array_header_1_0(file, header)
+        _copy(paths, KEYS, file)
+    if any((path / SIGNATURES).is_file() for path in paths):
+        with atomic(folder / SIGNATURES) as file:
+            _copy(paths, SIGNATURES, file)
     assert whole.ledger.balances()
     write_json(folder / "ledger.json", {**whole.ledger.to_json(ORIGINS), "languages": reader.languages})
 
 
-def _join_records(target: Path, paths: Sequence[Path], record: dict[str, Any]) -> None:
-    """One array of the records of all parts, copied without holding them in memory."""
-    descr, shape = record["dtype"], tuple(record["shape"])
-    dtype = np.dtype(descr if isinstance(descr, str) else [tuple(field) for field in descr])
-    paths = [path for path in paths if path.is_file()]  # a part may have kept nothing
-    size = dtype.itemsize * int(np.prod(shape, dtype=np.int64))
-    rows = sum(path.stat().st_size for path in paths) // size
-    header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, *shape)}
-    with atomic(target) as file:
-        np.lib.format.write_array_header_1_0(file, header)
-        _copy(paths, file)
-
-
-def _copy(paths: Sequence[Path], file: Any) -> None:
+def _copy(paths: Sequence[Path], name: str, file: IO[bytes]) -> None:
+    """The files of a name in all parts, one after the other; one that kept nothing may have none."""
     for path in paths:
-        with path.open("rb") as part:
-            shutil.copyfileobj(part, file, 1 << 20)
+        if (path / name).is_file():
+            with (path / name).open("rb") as part:
+                shutil.copyfileobj(part, file, 1 << 20)
 
 
 def _nothing(reader: SourceReader, faults: dict[str, str]) -> Exception:

@@ -1,8 +1,8 @@
 """A part: a few of a source's files, read, taken through the steps and written down, in a folder whole or absent.
 
 documents.jsonl.zst, rejects.jsonl.zst   as in gather.py, of this part alone
-keys.bin, signatures.bin                 their records without a header, so that parts are joined by copying
-part.json                                the ledger of the part; documents read; how each .bin is to be understood
+keys.bin, signatures.u4                  a record a document, without a header, so that parts are joined by copying
+part.json                                the ledger of the part, its first faults, and how many documents were read
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from calame.corpus.step import Drop, walk
 from calame.run.files import atomic, read_json, write_json, zstd_writer
 from calame.run.stage import PARTS
 
+DOCUMENTS, REJECTS = "documents.jsonl.zst", "rejects.jsonl.zst"
+KEYS, SIGNATURES = "keys.bin", "signatures.u4"
 KEY = np.dtype([("hash", "V16"), ("group", "u8"), ("bytes", "u4"), ("language", "u1"), ("score", "f4")])
 PART_BYTES = 32_000_000  # of files; what a kill may cost, against the work of a folder for each small file
 BATCH = 500_000  # characters that are worked on together
@@ -70,30 +72,28 @@ def lots_of(reader: SourceReader) -> tuple[range, ...]:
 class Worked:
     """What became of some items, in their order: lines and records to be written, and their ledger."""
 
-    documents: bytearray = field(default_factory=bytearray)
-    rejects: bytearray = field(default_factory=bytearray)
-    records: dict[str, bytearray] = field(default_factory=dict)  # one a document, by the name of the file
-    described: dict[str, Any] = field(default_factory=dict)  # by the same names, what numpy calls one record
+    written: dict[str, bytearray] = field(default_factory=dict)  # by the name of the file
     ledger: SourceLedger = field(default_factory=SourceLedger)
     faults: dict[str, str] = field(default_factory=dict)  # the first reject of each rule, in words
     read: int = 0  # documents
 
     def add(self, other: Worked) -> None:
-        """Add what became of later items, but for their lines and records, which are written by then."""
+        """Add what became of later items, but for their lines and records, which are in files by then."""
         self.ledger.add(other.ledger)
-        self.faults = other.faults | self.faults
-        self.described |= other.described
+        for rule, fault in other.faults.items():
+            self.faults.setdefault(rule, fault)
         self.read += other.read
+
+    def write(self, name: str, content: bytes) -> None:
+        self.written.setdefault(name, bytearray()).extend(content)
 
     def to_json(self) -> dict[str, Any]:
         """All but lines and records."""
-        told = {"faults": self.faults, "read": self.read, "records": self.described}
-        return {"ledger": self.ledger.to_json(), **told}
+        return {"ledger": self.ledger.to_json(), "faults": self.faults, "read": self.read}
 
     @staticmethod
     def from_json(data: Mapping[str, Any]) -> Worked:
-        ledger = SourceLedger.from_json(data["ledger"])
-        return Worked(ledger=ledger, faults=data["faults"], read=data["read"], described=data["records"])
+        return Worked(ledger=SourceLedger.from_json(data["ledger"]), faults=data["faults"], read=data["read"])
 
 
 def work(items: Iterable[Item], chain: Chain, languages: Sequence[str]) -> Worked:
@@ -121,24 +121,17 @@ def _take_through(worked: Worked, document: Document, chain: Chain, languages: S
         return
     ledger.keep(f"read/{kept.language}", Tally(1, size))
     ledger.credit(kept)
-    worked.documents += _line({"id": kept.id, **vars(kept)})
-    _record(worked, "keys", _key(kept, size, languages))
+    worked.write(DOCUMENTS, _line({"id": kept.id, **vars(kept)}))
+    worked.write(KEYS, _key(kept, size, languages).tobytes())
     if chain.sign is not None:
-        _record(worked, "signatures", chain.sign(kept.text))
-
-
-def _record(worked: Worked, name: str, record: np.ndarray) -> None:
-    if name not in worked.records:
-        worked.records[name] = bytearray()
-        worked.described[name] = {"dtype": np.lib.format.dtype_to_descr(record.dtype), "shape": record.shape}
-    worked.records[name] += record.tobytes()
+        worked.write(SIGNATURES, chain.sign(kept.text).astype("<u4").tobytes())
 
 
 def _reject(worked: Worked, rule: str, reject: Reject) -> None:
     worked.ledger.drop(rule, Tally(1, reject.size))
     worked.ledger.show(rule, reject)
     worked.faults.setdefault(rule, f"{reject.place}: {reject.reason}")
-    worked.rejects += _line(vars(reject))
+    worked.write(REJECTS, _line(vars(reject)))
 
 
 def _line(values: dict[str, Any]) -> bytes:
@@ -197,17 +190,14 @@ def forget_unfinished(job: Job) -> None:
 
 
 def _write(folder: Path, parts: Iterable[Worked], advance: Callable[[int], None]) -> dict[str, Any]:
-    total, files = Worked(), {}
+    total = Worked()
     with ExitStack() as stack:
-        documents = stack.enter_context(zstd_writer(folder / "documents.jsonl.zst"))
-        rejects = stack.enter_context(zstd_writer(folder / "rejects.jsonl.zst"))
+        files = {name: stack.enter_context(zstd_writer(folder / name)) for name in (DOCUMENTS, REJECTS)}
         for worked in parts:
-            documents.write(worked.documents)
-            rejects.write(worked.rejects)
-            for name, records in worked.records.items():
+            for name, content in worked.written.items():
                 if name not in files:
-                    files[name] = stack.enter_context(atomic(folder / f"{name}.bin"))
-                files[name].write(records)
+                    files[name] = stack.enter_context(atomic(folder / name))
+                files[name].write(content)
             total.add(worked)
             advance(worked.ledger.came.bytes)
     assert total.ledger.balances()
