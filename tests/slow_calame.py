@@ -10,8 +10,8 @@ from calame.cli import main
 from calame.corpus import chain, part
 from slow_steps import Slow
 
-part.PART_BYTES = 6000
-chain.steps_of = lambda recipe, source: [Slow(float(os.environ["SLOW"]))]
+part.PART_BYTES = 2000
+chain.steps_of = lambda recipe, source: [Slow(float(os.environ["SLOW"]), os.environ["PULSE"])]
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -6,6 +6,7 @@ import time
 import zlib
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -21,10 +22,14 @@ class Slow:
     """Takes its time, changes some texts and drops others, each by what it says alone."""
 
     seconds: float = 0.0
+    pulse: str = ""  # a file that grows by a byte a document
     name: str = "slow"
 
     def __call__(self, document: Document) -> Document | Drop:
         time.sleep(self.seconds)
+        if self.pulse:
+            with Path(self.pulse).open("a") as file:
+                file.write(".")
         chance = zlib.crc32(document.text.encode()) % 10
         if chance == 0:
             return Drop("unlucky", f"{len(document.text)} characters")

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from calame.corpus import engine as engine_module
+from calame.corpus import gather as gather_module
 from calame.corpus import part
 from calame.corpus.chain import Chain
 from calame.corpus.engine import Local
@@ -143,6 +144,44 @@ def test_finished_parts_are_not_made_again(sources, tmp_path, monkeypatch):
     assert folder_digest(tmp_path / "out") == folder_digest(whole)
 
 
+def test_a_stop_at_any_moment_of_joining_parts_changes_nothing(sources, tmp_path, monkeypatch):
+    """Before and after each file is put in place, and while the parts are removed."""
+    sources = sources / "[0-3].jsonl"
+    whole = gathered(sources, tmp_path / "whole")
+    for number in range(100):
+        calls = iter(range(number + 1))
+        out = tmp_path / f"out{number}"
+        with monkeypatch.context() as patched:
+            for name in ("atomic", "write_json", "_copy", "shutil.rmtree"):
+                patched.setattr(f"calame.corpus.gather.{name}", stopping(getattr_of(gather_module, name), calls))
+            try:
+                gathered(sources, out)
+            except KeyboardInterrupt:
+                pass
+            else:
+                break
+        gathered(sources, out)
+        assert folder_digest(out) == folder_digest(whole), number
+    assert number > 5
+
+
+def stopping(call, calls):
+    """The call, until there are none left: then Ctrl-C, before it has any effect."""
+
+    def stops(*arguments, **more):
+        if next(calls, None) is None:
+            raise KeyboardInterrupt
+        return call(*arguments, **more)
+
+    return stops
+
+
+def getattr_of(module, path: str):
+    for name in path.split("."):
+        module = getattr(module, name)
+    return module
+
+
 def test_a_kill_after_the_end_leaves_only_parts_to_remove(sources, tmp_path):
     found = gathered(sources, tmp_path / "out")
     before = folder_digest(found)
@@ -176,7 +215,7 @@ def recipe_of(folder: Path, workers: int) -> None:
 def slow_calame(folder: Path, seconds: float) -> subprocess.Popen:
     command = [sys.executable, str(Path(__file__).parents[1] / "slow_calame.py"), "run", "toy.yaml", "--to", "corpus"]
     pipe = subprocess.PIPE
-    variables = environment(SLOW=str(seconds))
+    variables = environment(SLOW=str(seconds), PULSE=str(folder / "pulse"))
     return subprocess.Popen(command, cwd=folder, env=variables, stdout=pipe, stderr=subprocess.STDOUT, text=True)
 
 
@@ -194,28 +233,37 @@ def corpus_digest(folder: Path) -> str:
     [(4, 2), pytest.param(20, 2, marks=pytest.mark.slow), pytest.param(20, 1, marks=pytest.mark.slow)],
 )
 def test_a_corpus_killed_again_and_again_is_as_if_it_had_not_been(tmp_path, kills, workers):
+    """Killed after a random number of documents, or after a random time; never so late that the largest file, of 250
+    documents, is finished."""
     for name in ("whole", "killed"):
         recipe_of(tmp_path / name, workers)
-    began = time.monotonic()
-    process = slow_calame(tmp_path / "whole", 0.002)
+    process = slow_calame(tmp_path / "whole", 0.0)
     said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
-    whole = time.monotonic() - began
-    draw, left, went_on = random.Random(kills), kills, 0
-    while True:
-        process = slow_calame(tmp_path / "killed", 0.002)
-        if left:
-            time.sleep(draw.uniform(0.3, 0.9) * whole)
-            process.send_signal(signal.SIGKILL)
+    draw, went_on = random.Random(kills), 0
+    for number in range(kills):
+        process = slow_calame(tmp_path / "killed", 0.005)
+        if number % 4 == 3:
+            time.sleep(draw.uniform(0, 1.5))
+        else:
+            wait_for_work(tmp_path / "killed", draw.randint(1, 100), process)
+        process.send_signal(signal.SIGKILL)
         said, _ = process.communicate(timeout=120)
-        went_on += "are there already" in said
-        if process.returncode == 0:
-            break
         assert process.returncode == -signal.SIGKILL, said
-        left -= 1
-    assert went_on, "never killed between two parts"
-    assert left == 0 or kills == 20, "finished before all kills were done"
+        went_on += "are there already" in said
+    process = slow_calame(tmp_path / "killed", 0.0)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert went_on + said.count("are there already"), "never killed between two parts"
     assert corpus_digest(tmp_path / "killed") == corpus_digest(tmp_path / "whole")
+
+
+def wait_for_work(folder: Path, documents: int, process: subprocess.Popen) -> None:
+    """Until so many more documents went through the slow step, in whatever process."""
+    pulse = folder / "pulse"
+    before = pulse.stat().st_size if pulse.exists() else 0
+    while process.poll() is None and (pulse.stat().st_size if pulse.exists() else 0) < before + documents:
+        time.sleep(0.005)
 
 
 def test_processes_leave_with_the_one_that_started_them(tmp_path):

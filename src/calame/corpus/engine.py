@@ -54,12 +54,12 @@ class Local:
 
     def make(self, job: Job, numbers: Sequence[int], advance: Advance) -> None:
         chain = job.make_chain()
-        whole, cut = self._deal(job, numbers, chain)
-        workers = self._count(job, [*whole, *cut], chain)
+        workers = self._count(job, numbers, chain)
         if workers == 1:
-            for number in [*whole, *cut]:
+            for number in numbers:
                 make_part(job, number, chain, advance)
             return
+        whole, cut = self._deal(job, numbers, chain)
         with _processes(job, workers) as pool:
             for done in as_completed([pool.submit(_make_part, number) for number in whole]):
                 advance(came_of(job, done.result()))
