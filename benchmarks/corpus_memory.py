@@ -1,7 +1,7 @@
 """Memory of gathering and joining a large corpus: python benchmarks/corpus_memory.py [GB...] [--workers N]
 
 Writes a corpus of so many GB of text in a temporary folder (.jsonl.zst files of 100 MB of text, and one that holds a
-third of the whole, so that whole parts and cut ones both occur) by repeating a text of 3 MB with noise: no two documents
+third of the whole, so that whole parts and cut ones both occur) by repeating a text of 3 MB with noise: no documents
 are equal. Gathers and joins it in a process of its own, and prints the greatest resident memory of all its processes
 together, sampled 20 times a second (what they share counts in each). Memory that grows shows as a slope over two sizes.
 """
@@ -64,7 +64,7 @@ def write_corpus(folder: Path, size: int) -> None:
                 writer.write(line)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Look:
     """Stands for the steps where no recipe gives some: looks at every word."""
 

@@ -165,6 +165,26 @@ def test_the_recipe_chooses():
     assert engine_of(CorpusExecution(engine="datatrove", workers=2)) == ThisMachine(2)
 
 
+def test_who_works_on_it_changes_no_fingerprint_and_no_byte(toy, capsys):
+    def corpus_of(runs: str, *overrides: str) -> str:
+        assert main(["run", recipe, "--to", "corpus", f"execution.runs={runs}", *overrides]) == 0
+        folders = [path for path in Path(runs, ".store").glob("corpus*/*") if path.is_dir()]
+        for path in folders:
+            (path / "done.json").rename(path.with_name(f"{path.name}.done"))  # it tells the time
+        found = {str(path.relative_to(runs)): folder_digest(path) for path in folders}
+        for path in folders:
+            path.with_name(f"{path.name}.done").rename(path / "done.json")
+        return str(found)
+
+    recipe = toy.recipe()
+    here = corpus_of("one")
+    assert corpus_of("two", "execution.corpus.engine=datatrove") == here
+    assert corpus_of("three", "execution.corpus.workers=2") == here
+    capsys.readouterr()
+    assert corpus_of("one", "execution.corpus.engine=datatrove") == here
+    assert "corpus/contes: up to date" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("override", "said"),
     [

@@ -92,9 +92,11 @@ class Local:
         would wait for the process that has it, and where there is something to do beside reading."""
         sizes = {number: job.size(number) for number in numbers}
         share = sum(size or 0 for size in sizes.values()) / (self.workers or cores())
-        whole = [n for n, size in sizes.items() if not chain.steps or (size is not None and size <= share)]
-        whole.sort(key=lambda number: -(sizes[number] or 0))
-        return whole, [number for number in numbers if number not in set(whole)]
+        whole, cut = [], []
+        for number, size in sizes.items():
+            stays = not chain.steps or (size is not None and size <= share)
+            (whole if stays else cut).append(number)
+        return sorted(whole, key=lambda number: -(sizes[number] or 0)), cut
 
 
 @contextmanager

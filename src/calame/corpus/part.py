@@ -51,9 +51,11 @@ class Job:
         return self.folder / PARTS / f"{number:05d}"
 
     def size(self, number: int) -> int | None:
-        """Bytes of the files of a part; None where the source is no files."""
+        """Bytes of the files of a part, or of the text that is to be made up; None where nobody knows (the hub)."""
         files = self.reader.files
-        return sum(files[index].stat().st_size for index in self.lots[number]) if files else None
+        if not files:
+            return self.reader.source.size
+        return sum(files[index].stat().st_size for index in self.lots[number])
 
 
 def lots_of(reader: SourceReader) -> tuple[range, ...]:
