@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -233,8 +234,8 @@ def corpus_digest(folder: Path) -> str:
     [(4, 2), pytest.param(20, 2, marks=pytest.mark.slow), pytest.param(20, 1, marks=pytest.mark.slow)],
 )
 def test_a_corpus_killed_again_and_again_is_as_if_it_had_not_been(tmp_path, kills, workers):
-    """Killed after a random number of documents, or after a random time; never so late that the largest file, of 250
-    documents, is finished."""
+    """Killed after a random number of documents, when another part is finished, or after a random time; too early for
+    the whole to be done, since the largest file of each source has 250 documents."""
     for name in ("whole", "killed"):
         recipe_of(tmp_path / name, workers)
     process = slow_calame(tmp_path / "whole", 0.0)
@@ -245,8 +246,10 @@ def test_a_corpus_killed_again_and_again_is_as_if_it_had_not_been(tmp_path, kill
         process = slow_calame(tmp_path / "killed", 0.005)
         if number % 4 == 3:
             time.sleep(draw.uniform(0, 1.5))
+        elif number % 4 == 1:
+            wait_until_more(lambda: finished_parts(tmp_path / "killed"), 1, process)
         else:
-            wait_for_work(tmp_path / "killed", draw.randint(1, 100), process)
+            wait_until_more(lambda: worked_on(tmp_path / "killed"), draw.randint(1, 100), process)
         process.send_signal(signal.SIGKILL)
         said, _ = process.communicate(timeout=120)
         assert process.returncode == -signal.SIGKILL, said
@@ -258,12 +261,19 @@ def test_a_corpus_killed_again_and_again_is_as_if_it_had_not_been(tmp_path, kill
     assert corpus_digest(tmp_path / "killed") == corpus_digest(tmp_path / "whole")
 
 
-def wait_for_work(folder: Path, documents: int, process: subprocess.Popen) -> None:
-    """Until so many more documents went through the slow step, in whatever process."""
-    pulse = folder / "pulse"
-    before = pulse.stat().st_size if pulse.exists() else 0
-    while process.poll() is None and (pulse.stat().st_size if pulse.exists() else 0) < before + documents:
+def wait_until_more(count: Callable[[], int], more: int, process: subprocess.Popen) -> None:
+    before = count()
+    while process.poll() is None and count() < before + more:
         time.sleep(0.005)
+
+
+def worked_on(folder: Path) -> int:
+    """Documents that went through the slow step, in whatever process."""
+    return (folder / "pulse").stat().st_size if (folder / "pulse").exists() else 0
+
+
+def finished_parts(folder: Path) -> int:
+    return len(list((folder / "runs/.store").glob("corpus.*/*/parts/[0-9]*")))
 
 
 def test_processes_leave_with_the_one_that_started_them(tmp_path):
