@@ -198,8 +198,8 @@ def recipe_of(folder: Path, workers: int) -> None:
     """Two sources of several files."""
     for name, seed in (("contes", 1), ("fiabe", 2)):
         (folder / name).mkdir(parents=True)
-        for number in range(6):
-            rows = [{"text": text} for text in texts(10 * seed + number, 250 if number == 2 else 25, 3)]
+        for number in range(16):
+            rows = [{"text": text} for text in texts(20 * seed + number, 250 if number == 2 else 25, 3)]
             write_lines(folder / name / f"{number}.jsonl", rows)
     Toy(folder, documents=None).recipe(
         corpus__sources={
@@ -249,7 +249,7 @@ def test_a_corpus_killed_again_and_again_is_as_if_it_had_not_been(tmp_path, kill
         elif number % 4 == 1:
             wait_until_more(lambda: finished_parts(tmp_path / "killed"), 1, process)
         else:
-            wait_until_more(lambda: worked_on(tmp_path / "killed"), draw.randint(1, 100), process)
+            wait_until_more(lambda: worked_on(tmp_path / "killed"), draw.randint(1, 40), process)
         process.send_signal(signal.SIGKILL)
         said, _ = process.communicate(timeout=120)
         assert process.returncode == -signal.SIGKILL, said
