@@ -199,7 +199,7 @@ class TestLanguages:
     def test_another_language_and_none_at_all_are_set_aside(self, rows):
         path = rows({"text": "un", "lang": "fr"}, {"text": "zwei", "lang": "de"}, {"text": "tre", "lang": None})
         assert [reason for _, reason in rejects(path, ["fr", "it"])] == [
-            "language de is not in languages",
+            "language not in languages: de",
             "no language in its column",
         ]
 

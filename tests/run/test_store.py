@@ -87,6 +87,25 @@ def test_a_trained_stage_is_kept_after_a_failure_and_goes_on(store):
     assert (folder / "half").exists() and (folder / "out").exists()
 
 
+def test_a_stage_in_parts_is_kept_where_a_part_is_finished(store):
+    def half(work):
+        (work.folder / "parts/.00001.new").mkdir(parents=True)
+        if "fails" not in stage.keys:
+            (work.folder / "parts/00000").mkdir()
+        raise RuntimeError("a fault")
+
+    for keys in ({}, {"fails": "at once"}):
+        stage = Stage("corpus/a", 1, keys, half, in_parts=True)
+        with pytest.raises(RuntimeError):
+            store.make(stage)
+        kept = "fails" not in keys
+        assert store.folder(stage).exists() == kept
+        assert store.judge(stage, None).reason == ("was interrupted: goes on" if kept else "not made yet")
+        folder = store.make(replace(stage, make=writes()))
+        assert (folder / "parts/00000").exists() == kept
+    assert not (store.make(replace(stage, make=writes()), force=True) / "parts").exists()
+
+
 def test_more_tokens_go_on_from_a_copy_and_overwrite_nothing(store):
     folder = store.make(trained)
     (folder / "mark").write_text("kept")

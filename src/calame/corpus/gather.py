@@ -4,89 +4,112 @@ documents.jsonl.zst   {"id", "text", "group", "language", "license", "metadata"}
 keys.npy              one record a document: what joining needs, so that the text is not read again
 signatures.u4         where near duplicates are looked for: a row a document (dedup/signature.py)
 rejects.jsonl.zst     {"place", "reason", "size", "sample"} a line
-ledger.json           came = kept + dropped
+ledger.json           came = kept + dropped + what steps took away
+
+The work is done part by part (part.py) by an engine (engine.py): a part that is finished survives whatever happens, and
+the files above are the parts in their order, byte for byte the same whoever made them and when.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO
 
 import numpy as np
 import zstandard
 
-from calame.corpus.dedup.signature import SIGNATURES, signature
-from calame.corpus.document import Document, content_hash
-from calame.corpus.ledger import SourceLedger, Tally
-from calame.corpus.read import Reject, SourceReader
-from calame.corpus.readers.row import SAMPLE
-from calame.corpus.step import Drop, Step, walk
-from calame.recipe.dedup import Near
+from calame.corpus.chain import Chain
+from calame.corpus.dedup.signature import SIGNATURES
+from calame.corpus.document import Document
+from calame.corpus.engine import Engine, Local
+from calame.corpus.ledger import ORIGINS
+from calame.corpus.part import DOCUMENTS, KEYS, REJECTS, Job, MakeChain, Worked, forget_unfinished, lots_of
+from calame.corpus.part import KEY as KEY  # the dtype of keys.npy, for those who join
+from calame.corpus.read import SourceReader
 from calame.recipe.errors import refuse
-from calame.run.files import atomic, write_json, zstd_writer
+from calame.run.files import atomic, read_json, write_json
 from calame.run.progress import Bar, say
+from calame.run.stage import PARTS
 
-KEY = np.dtype([("hash", "V16"), ("group", "u8"), ("bytes", "u4"), ("language", "u1"), ("score", "f4")])
+NO_CHAIN = Chain  # makes the chain without steps
 
 
-def gather(reader: SourceReader, folder: Path, steps: Sequence[Step] = (), near: Near | None = None) -> None:
+def gather(reader: SourceReader, folder: Path, make_chain: MakeChain = NO_CHAIN, engine: Engine | None = None) -> None:
     """Write the documents of one source to `folder`, as the steps leave them. Raises `UserError` if there are none."""
-    ledger, keys = SourceLedger(), bytearray()
-    faults: dict[str, str] = {}
-    with (
-        zstd_writer(folder / "documents.jsonl.zst") as documents,
-        zstd_writer(folder / "rejects.jsonl.zst") as rejects,
-        atomic(folder / SIGNATURES) if near else nullcontext() as signatures,
-        Bar(f"corpus {reader.name}", None, "bytes") as bar,
-    ):
-        for item in reader.read():
-            if isinstance(item, Reject):
-                ledger.came.add(item.size)
-                ledger.drop(rule := item.reason.split(":")[0], Tally(1, item.size))
-                faults.setdefault(rule, f"{item.place}: {item.reason}")
-                _write_line(rejects, vars(item))
-                continue
-            outcome = walk(item, steps)
-            ledger.came.add(outcome.size)
-            bar.advance(outcome.size)
-            for step, taken in outcome.changes:
-                ledger.change(step, Tally(1, taken))
-            kept, size = outcome.result, outcome.left
-            if isinstance(kept, Drop):
-                ledger.drop(kept.rule, Tally(1, size))
-                reason = f"{kept.rule}: {kept.detail}"
-                _write_line(rejects, vars(Reject(item.metadata["place"], reason, size, outcome.last[:SAMPLE])))
-                continue
-            ledger.keep(f"read/{kept.language}", Tally(1, size))
-            ledger.licenses[kept.license] = ledger.licenses.get(kept.license, 0) + 1
-            _write_line(documents, {"id": kept.id, **vars(kept)})
-            keys += _key(kept, size, reader.languages)
-            if near and signatures:
-                signatures.write(signature(kept.text, near))
-        if not reader.documents:
-            raise _nothing(reader, faults)
-    for rule, first in faults.items():
-        say(f"  {reader.name}: {ledger.dropped[rule].documents} set aside, {rule} (the first: {first})")
+    engine = engine or Local(workers=1)
+    job = Job(reader, lots_of(reader), make_chain, folder)
+    if not (folder / "ledger.json").is_file():  # else killed when all was written but the parts not yet removed
+        forget_unfinished(job)
+        reader.check()
+        try:
+            with Bar(f"corpus {reader.name}", None, "bytes") as bar:
+                numbers = _make_parts(job, engine, bar)
+        except BaseException:
+            forget_unfinished(job)
+            with suppress(OSError):  # where there are finished parts
+                (folder / PARTS).rmdir()
+            raise
+        _join_parts(job, numbers)
+    shutil.rmtree(folder / PARTS)
+
+
+def _make_parts(job: Job, engine: Engine, bar: Bar) -> Sequence[int]:
+    """Make the parts that are not there yet; returns the numbers of all that count."""
+    numbers = range(len(job.lots))
+    missing = [number for number in numbers if not job.path(number).is_dir()]
+    if len(missing) < len(numbers):
+        say(f"  {job.reader.name}: {len(numbers) - len(missing)} of {len(numbers)} parts are there already")
+    left = job.reader.source.limit
+    if left is None:
+        engine.make(job, missing, bar.advance)
+        return numbers
+    # How much of a part is wanted depends on all before it, so that they are made one after the other, on this machine.
+    for number in numbers:
+        Local(engine.workers).make_one(job, number, left, bar.advance)
+        left -= read_json(job.path(number) / "part.json")["read"]
+        if not left:
+            return range(number + 1)
+    return numbers
+
+
+def _join_parts(job: Job, numbers: Sequence[int]) -> None:
+    """Write the source's files from those of its parts. The ledger comes last: where it is, the rest is."""
+    reader, folder, whole = job.reader, job.folder, Worked()
+    paths = [job.path(number) for number in numbers]
+    found = [Worked.from_json(read_json(path / "part.json")) for path in paths]
+    for part in found:
+        whole.add(part)
+    if not whole.ledger.kept:
+        shutil.rmtree(folder / PARTS)  # nothing to go on from
+        raise _nothing(reader, whole.faults)
+    for rule, first in whole.faults.items():
+        say(f"  {reader.name}: {whole.ledger.dropped[rule].documents} set aside, {rule} (the first: {first})")
+    for name in (DOCUMENTS, REJECTS):
+        with atomic(folder / name) as file:
+            _copy(paths, name, file)
+    rows = sum(tally.documents for tally in whole.ledger.kept.values())
+    header = {"descr": np.lib.format.dtype_to_descr(KEY), "fortran_order": False, "shape": (rows,)}
     with atomic(folder / "keys.npy") as file:
-        np.save(file, np.frombuffer(bytes(keys), KEY))
-    assert ledger.balances()
-    write_json(folder / "ledger.json", {**ledger.to_json(), "languages": reader.languages})
+        np.lib.format.write_array_header_1_0(file, header)
+        _copy(paths, KEYS, file)
+    if any((path / SIGNATURES).is_file() for path in paths):
+        with atomic(folder / SIGNATURES) as file:
+            _copy(paths, SIGNATURES, file)
+    assert whole.ledger.balances()
+    write_json(folder / "ledger.json", {**whole.ledger.to_json(ORIGINS), "languages": reader.languages})
 
 
-def _write_line(file: Any, values: dict[str, Any]) -> None:
-    file.write(json.dumps(values, ensure_ascii=False).encode() + b"\n")
-
-
-def _key(document: Document, size: int, languages: list[str]) -> bytes:
-    group = int.from_bytes(content_hash(f"{document.source}\t{document.group}")[:8], "little")
-    record = np.zeros(1, KEY)
-    score = document.metadata.get("score", np.nan)  # of quality, where one was given
-    record[0] = (document.hash, group, size, languages.index(document.language), score)
-    return record.tobytes()
+def _copy(paths: Sequence[Path], name: str, file: IO[bytes]) -> None:
+    """The files of a name in all parts, one after the other; one that kept nothing may have none."""
+    for path in paths:
+        if (path / name).is_file():
+            with (path / name).open("rb") as part:
+                shutil.copyfileobj(part, file, 1 << 20)
 
 
 def _nothing(reader: SourceReader, faults: dict[str, str]) -> Exception:
@@ -100,21 +123,23 @@ def _nothing(reader: SourceReader, faults: dict[str, str]) -> Exception:
     )
 
 
+def read_lines(path: Path) -> Iterator[str]:
+    """The lines of a .jsonl.zst file, which may be several frames one after the other."""
+    with path.open("rb") as raw:
+        stream = zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True)
+        yield from io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+
+
 def read_documents(folder: Path) -> Iterator[Document]:
     """The documents of a gathered source, in order."""
-    yield from map(_document, _lines(folder))
+    yield from map(_document, read_lines(folder / DOCUMENTS))
 
 
 def read_some(folder: Path, wanted: np.ndarray) -> Iterator[tuple[int, Document]]:
     """(row, document) of those that are wanted, in order; `wanted` says so of each row."""
     if wanted.any():
-        yield from ((row, _document(line)) for row, line in enumerate(_lines(folder)) if wanted[row])
-
-
-def _lines(folder: Path) -> Iterator[str]:
-    with (folder / "documents.jsonl.zst").open("rb") as raw:
-        stream = zstandard.ZstdDecompressor().stream_reader(raw)
-        yield from io.TextIOWrapper(stream, encoding="utf-8", newline="\n")
+        lines = enumerate(read_lines(folder / DOCUMENTS))
+        yield from ((row, _document(line)) for row, line in lines if wanted[row])
 
 
 def _document(line: str) -> Document:

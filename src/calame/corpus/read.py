@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from calame.recipe.errors import UserError, refuse
 from calame.run.progress import say
 
 LANGUAGE_COLUMNS = ("language", "lang")
+ORIGIN_COLUMNS = ("source", "url", "author")  # where and whose a text is: kept for attribution
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,11 @@ class Reject:
 
 
 class SourceReader:
-    """Reads one source. `key` is its place in the recipe, for messages."""
+    """Reads one source. `key` is its place in the recipe, for messages. `detect`: the documents' language is found out
+    later, so that none is asked for."""
 
-    def __init__(self, name: str, source: Source, languages: Sequence[str], seed: int):
-        self.name, self.source = name, source
+    def __init__(self, name: str, source: Source, languages: Sequence[str], seed: int, detect: bool = False):
+        self.name, self.source, self.detect = name, source, detect
         self.languages = [*languages, CODE] if source.language == CODE else list(languages)
         self.seed = seed if source.seed is None else source.seed
         self.key = f"corpus.sources.{name}"
@@ -85,6 +88,8 @@ class SourceReader:
             if row.lost:
                 say(f"  WARNING {self.name}: {row.place}: {row.fault}")
             item = self._document(row, must_have=index == 0 and not documents)
+            if isinstance(item, Reject) and not item.size:
+                item = replace(item, size=row.size or _size(row))
             documents += isinstance(item, Document)
             yield item
             if documents == most:
@@ -127,13 +132,14 @@ class SourceReader:
             size = len(text.encode("utf-8", "surrogatepass"))
             return Reject(row.place, "not Unicode text (lone surrogates)", size, ascii(text[:SAMPLE]))
         language = self.source.language or self._language(values)
-        if language not in self.languages:
-            reason = f"language {_writable(language)} is not in languages" if language else "no language in its column"
+        if language not in self.languages and not self.detect:
+            reason = f"language not in languages: {_writable(language)}" if language else "no language in its column"
             return Reject(row.place, reason, size, text[:SAMPLE])
         group = column(values, self.source.group) if self.source.group else values.get("group")
         group = row.place if group is None or group == "" else _writable(group)  # 0 is a group like any other
         license_ = self.source.license or _writable(values.get("license") or "not stated")
-        metadata: dict[str, Any] = {"place": row.place} if score is None else {"place": row.place, "score": score}
+        metadata: dict[str, Any] = {name: _writable(values[name]) for name in ORIGIN_COLUMNS if values.get(name)}
+        metadata |= {"place": row.place} if score is None else {"place": row.place, "score": score}
         return Document(text, self.name, group, language, license_, metadata)
 
     def _named(self) -> Iterator[tuple[str, str]]:
@@ -159,8 +165,8 @@ class SourceReader:
         columns = [name for name in LANGUAGE_COLUMNS if name in values]
         if columns:
             return next((str(values[name]) for name in columns if values[name]), "")
-        if len(self.languages) == 1:
-            return self.languages[0]
+        if self.detect or len(self.languages) == 1:
+            return "" if self.detect else self.languages[0]
         raise refuse(
             f"{self.key}.language",
             "missing, and the rows have no column language or lang",
@@ -175,6 +181,12 @@ def builtin_rows(part: str, key: str, seed: int, size: int, languages: Sequence[
         return petit_monde.rows(part, seed=seed, size=size, languages=languages)
     except ValueError as error:
         raise refuse(f"{key}.from", f"builtin:petit-monde: {error}") from None
+
+
+def _size(row: Row) -> int:
+    """Bytes of a record that gave no text: of its values as JSON, but for the group that a reader made up."""
+    values = {name: value for name, value in (row.values or {}).items() if value != row.place}
+    return len(json.dumps(values, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass"))
 
 
 def _writable(value: object) -> str:

@@ -344,6 +344,23 @@ def _telemetry(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
             )
 
 
+def _corpus_engine(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    """What an engine needs and has not got: said before anything is read."""
+    asked, path = recipe.execution.corpus, ("execution", "corpus")
+    if not known(*path, "engine") or asked.engine == "local":
+        return
+    for package in ("datatrove", "ray") if asked.engine == "ray" else ("datatrove",):
+        if find_spec(package) is None:
+            remedy = "pip install 'calame[datatrove]'" if package == "datatrove" else "pip install ray"
+            yield Problem(
+                where(*path, "engine"), f"{asked.engine} needs the package {package}, not installed", "local", remedy
+            )
+    if asked.engine == "slurm" and asked.partition is None and known(*path, "partition"):
+        yield Problem(
+            where(*path, "partition"), "missing: slurm puts its jobs in one", remedy="execution.corpus.partition=NAME"
+        )
+
+
 CHECKS = (
     precision_check,
     cleaning_check,
@@ -364,4 +381,5 @@ CHECKS = (
     _questions,
     _metric,
     _telemetry,
+    _corpus_engine,
 )

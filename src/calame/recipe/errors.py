@@ -31,6 +31,10 @@ class UserError(Exception):
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
+    def __reduce__(self) -> tuple:
+        """So that it comes home from another process."""
+        return type(self), (self.problems,)
+
 
 def refuse(where: str, found: str, allowed: str = "", remedy: str = "") -> UserError:
     """The error for a single problem, to be raised: `raise refuse(where, found, allowed, remedy)`."""

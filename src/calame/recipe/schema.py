@@ -226,6 +226,24 @@ class Release(Section):
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="of the exported weights")
 
 
+class CorpusExecution(Section):
+    """Who works on the corpus: the text that comes out is the same whoever does, byte for byte."""
+
+    engine: Literal["local", "datatrove", "slurm", "ray"] = Field(
+        default="local",
+        description="processes on this machine; or datatrove's executor here, on a Slurm cluster, on a Ray cluster",
+    )
+    workers: Positive | Literal["auto"] = Field(
+        default="auto",
+        description="processes (slurm: jobs) at a time; auto: all cores where that pays (slurm: no limit)",
+    )
+    partition: str | None = Field(default=None, description="slurm: partition of the jobs")
+    time: Annotated[Duration, Field(ge=60)] = Field(default=86_400.0, description="slurm: longest time of a job, as 8h")
+    memory: Annotated[Bytes, Field(ge=1_000_000_000)] = Field(
+        default=4_000_000_000, description="slurm, ray: memory of a process, as 4GB"
+    )
+
+
 class Execution(Section):
     """How and where, never what: none of these keys changes a fingerprint."""
 
@@ -257,6 +275,7 @@ class Execution(Section):
         "its machine's; auto: ddp where that fits",
     )
     threads: Positive | None = Field(default=None, description="CPU threads; derived: all")
+    corpus: CorpusExecution = CorpusExecution()
     log_every: Positive = Field(default=10, description="steps")
     telemetry: list[Literal["trackio", "tensorboard", "wandb"]] = Field(
         default=[], description="programs that show curves, told what is written to metrics.jsonl"

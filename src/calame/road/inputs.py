@@ -30,7 +30,8 @@ def find_inputs(recipe: Recipe) -> Inputs:
     inputs, problems = Inputs(), []
     for name, source in recipe.corpus.sources.items():
         with _noting(problems):
-            inputs.readers[name] = SourceReader(name, source, recipe.languages, recipe.seed)
+            detect = (source.language_id or recipe.corpus.language_id).check == "detect"
+            inputs.readers[name] = SourceReader(name, source, recipe.languages, recipe.seed, detect)
     for key, location in _evaluation_files(recipe).items():
         with _noting(problems):
             inputs.files[key] = location, [item_file(location, key)]

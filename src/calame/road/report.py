@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from calame.corpus.join import read_ledgers
-from calame.corpus.ledger import table as ledger_table
-from calame.recipe.units import say_bytes, say_count, say_seconds
+from calame.recipe.units import say_count, say_seconds
+from calame.road.ledger_page import ledger_page, whole_ledger
+from calame.road.table import table as _table
 from calame.run import telemetry
 from calame.run.charts import line_chart
-from calame.run.files import atomic, read_json
+from calame.run.files import atomic, read_json, write_json
 from calame.run.folder import RunFolder
 from calame.run.stage import Stage
 
@@ -29,16 +29,21 @@ svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; } svg text { 
 .grid { stroke: var(--line); } .unit, .soft { fill: var(--soft); color: var(--soft); }
 blockquote { margin: .6rem 0; padding-left: 1rem; border-left: 3px solid var(--line); white-space: pre-wrap; }
 pre { overflow-x: auto; font-size: 13px; } b.said { font-weight: 600; }
+details { margin: .5rem 0; } details details { margin-left: 1rem; } summary { cursor: pointer; }
 """
 
 
 def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
-    """Write the run's page from what its finished stages left; a stage that is missing leaves its part out."""
+    """Write the run's page, and its whole ledger beside, from what its finished stages left; a stage that is missing
+    leaves its part out."""
     path, recipe = folder.path, folder.recipe
     evaluation = _json(path / "evaluation/evaluation.json") or {}
+    ledger = whole_ledger(path, list(recipe.corpus.sources))
+    if ledger:
+        write_json(path / "ledger.json", ledger)
     parts = [
         f"<h1>{escape(recipe.name)}</h1><p class=soft>{escape(recipe.description)}</p>",
-        _section("What went in", _ledger(path) + _mixture(path)),
+        _section("What went in", ledger_page(ledger) + _mixture(path)),
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
         _section("Tuning", "".join(_curves(tuned) for tuned in sorted((path / "sft").glob("*")))),
@@ -65,38 +70,6 @@ def _json(path: Path) -> Any:
 
 def _section(title: str, content: str) -> str:
     return f"<h2>{title}</h2>{content}" if content else ""
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table; cells that are numbers already written as text stand to the right from the second column on."""
-
-    def cells(tag: str, row: Sequence[object]) -> str:
-        return "".join(f"<{tag}{' class=n' if i else ''}>{escape(str(cell))}</{tag}>" for i, cell in enumerate(row))
-
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><tr>{cells('th', head)}</tr>{body}</table>" if body else ""
-
-
-def _ledger(path: Path) -> str:
-    if not (path / "corpus/joined/ledger.json").is_file():
-        return ""
-    ledgers = read_ledgers(path / "corpus/joined")
-    rows = []
-    for row in ledger_table(ledgers):
-        dropped = ", ".join(f"{rule}: {number:,}" for rule, number in row["dropped"].items()) or "none"
-        licenses = ", ".join(ledgers[row["source"]].licenses)
-        rows.append(
-            [
-                row["source"],
-                f"{row['came'].documents:,}",
-                say_bytes(row["came"].bytes),
-                say_bytes(row["train"].bytes),
-                say_bytes(row["validation"].bytes),
-                dropped,
-                licenses,
-            ]
-        )
-    return _table(["source", "documents", "came", "training", "validation", "dropped", "licence"], rows)
 
 
 def _mixture(path: Path) -> str:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from calame.corpus.files import name_in
+from calame.corpus.ledger import provenance
 from calame.corpus.read import SourceReader
 from calame.recipe.errors import Problem, UserError
 from calame.recipe.mixture import kinds_matter
 from calame.recipe.schema import Recipe
 from calame.recipe.section import Section
 from calame.road.inputs import Inputs, find_inputs
-from calame.run.files import Hashes
+from calame.run.files import Hashes, write_json
 from calame.run.folder import RunFolder
 from calame.run.stage import Stage, Work
 from calame.run.store import ingredients_of
@@ -61,23 +63,53 @@ class _Builder:
             keys["from"] = reader.source.location
         if reader.source.location.startswith("builtin:"):
             keys |= {"seed": reader.seed, "world": _version("petit-monde")}
-        corpus: dict[str, Any] = {"sources": {name: keys}}
-        if recipe.corpus.dedup.near:  # for which signatures are written; how they are compared is the next stage's
-            corpus["signatures"] = _keys(recipe.corpus.dedup.near, "jaccard", "recall", "same_side")
+        files = self._hash(reader.source.location, reader.files)
+        keys, read = self._chain_keys(name, keys)
         return Stage(
             f"corpus/{name}",
             _version("gather"),
-            {"corpus": corpus, "languages": recipe.languages},
-            self._gather(reader),
-            self._hash(reader.source.location, reader.files),
+            {"corpus": keys, "languages": recipe.languages},
+            self._gather(reader, files),
+            files | read,
             link=f"corpus/sources/{name}",
+            in_parts=True,
         )
 
-    def _gather(self, reader: SourceReader) -> Any:
+    def _chain_keys(self, name: str, source: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+        """What the documents of a source go through beside its own keys, as far as anything is asked for, and the
+        contents of the files that this means."""
+        corpus, own = self.folder.recipe.corpus, self.folder.recipe.corpus.sources[name]
+        keys: dict[str, Any] = {"sources": {name: source}}
+        files: dict[str, str] = {}
+        spoken = [own.language] if own.language else self.folder.recipe.languages
+        if rules := {
+            language: _keys(corpus.languages[language]) for language in spoken if language in corpus.languages
+        }:
+            keys["languages"] = rules
+        for part in ("language_id", "pii"):
+            if getattr(own, part) is None and getattr(corpus, part) != type(getattr(corpus, part))():
+                keys[part] = _keys(getattr(corpus, part))
+        if corpus.decontaminate:
+            keys["decontaminate"] = _keys(corpus.decontaminate, "files")
+            for file in corpus.decontaminate.files:
+                found = self._files(f"corpus.decontaminate.files.{file}")
+                files |= {f"decontaminate {file}: {path}": content for path, content in found.items()}
+        if corpus.dedup.near:  # for which signatures are written; how they are compared is the next stage's
+            keys["signatures"] = _keys(corpus.dedup.near, "jaccard", "recall", "same_side")
+        return keys, files
+
+    def _gather(self, reader: SourceReader, files: Mapping[str, str]) -> Any:
+        recipe = self.folder.recipe
+
         def make(work: Work) -> None:
+            from calame.corpus import chain
+            from calame.corpus.engines import engine_of
             from calame.corpus.gather import gather
 
-            gather(reader, work.folder, near=self.folder.recipe.corpus.dedup.near)
+            write_json(work.folder / "provenance.json", provenance(reader, files))
+            gather(
+                reader, work.folder, partial(chain.chain_of, recipe, reader.name), engine_of(recipe.execution.corpus)
+            )
 
         return make
 

@@ -6,6 +6,8 @@ the content hashes of the files it reads, and the fingerprints of the stages bef
 A *trained* stage goes on where it was interrupted, and is only replaced by force. It may have a goal (tokens), and a
 history: the goals at which the same run stood before. Asking a run for more tokens gives a stage of its own that goes
 on from a copy; so what was trained is never overwritten, and runs that share a store never disturb each other.
+
+A stage *in parts* goes on too, where a part of its work is finished: each lies whole in a folder of its own in PARTS.
 """
 
 from __future__ import annotations
@@ -17,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from calame.run.files import digest
+
+PARTS = "parts"  # folder of the finished parts of a stage that is being made; names with a dot are not finished
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class Stage:
     history: tuple[int, ...] = ()
     link: str = ""  # path of the link in the run folder, where it is not the stage's name
     linked_file: str = ""  # what the link leads to inside the stage's folder, where it is not the folder itself
+    in_parts: bool = False
 
     @cached_property
     def ingredients(self) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from typing import Any
 from calame.run import checkpoint
 from calame.run.files import digest, explain_full_disk, read_json, write_json
 from calame.run.progress import say
-from calame.run.stage import Stage, Work, difference
+from calame.run.stage import PARTS, Stage, Work, difference
 
 DONE, BEGUN = "done.json", "begun.json"
 
@@ -53,12 +53,18 @@ class Store:
             return Verdict(False, f"{', '.join(again)} before it was made again")
         if done:
             return Verdict(True, "up to date" + (f", {stage.goal:,} tokens" if stage.goal is not None else ""))
-        if self.folder(stage).is_dir() and stage.trained:
+        if self._goes_on(stage):
             return Verdict(False, "was interrupted: goes on")
         if last is not None and (old := ingredients_of(last)):
             changes = difference(old, stage.ingredients)
             return Verdict(False, "; ".join(changes) or "its output was removed from the store")
         return Verdict(False, "not made yet")
+
+    def _goes_on(self, stage: Stage) -> bool:
+        """Whether there is something of an unfinished stage to go on from."""
+        parts = self.folder(stage) / PARTS
+        finished = stage.in_parts and parts.is_dir() and any(part.name[0] != "." for part in parts.iterdir())
+        return finished or (stage.trained and self.folder(stage).is_dir())
 
     def _made_again(self, stage: Stage, done: dict[str, Any]) -> list[str]:
         """Trained stages before this one whose weights are others than those it was made from (they were forced)."""
@@ -76,7 +82,7 @@ class Store:
             done = self.done(stage)
             if self.judge(stage, None).fresh and not force:
                 return folder  # another process made it while we waited, and may be reading it
-            if folder.is_dir() and (force or done or not stage.trained):
+            if folder.is_dir() and (force or done or not self._goes_on(stage)):
                 shutil.rmtree(folder)
             if not folder.is_dir():
                 self._begin(stage, folder)
@@ -85,7 +91,7 @@ class Store:
             try:
                 stage.make(Work(folder, {before.name: self.folder(before) for before in stage.before}))
             except BaseException:
-                if not stage.trained:
+                if not self._goes_on(stage):
                     shutil.rmtree(folder, ignore_errors=True)
                 raise
             self._complete(stage, folder, time.time() - start)

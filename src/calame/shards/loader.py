@@ -35,6 +35,8 @@ class Trace:
     position: int  # first token in the stream
     tokens: int
     text: str
+    number: int  # of the document in its shard
+    begin: int  # tokens of the document before this stretch
 
 
 class Loader:
@@ -94,7 +96,9 @@ class Loader:
                 count = int(min(ends[k], position + tokens)) - begin - skip
                 last = min(first + count, int(shard.starts[pieces.document[k] + 1]))  # without padding
                 text = tokenizer.decode(shard.tokens[first:last].tolist())
-                found.append(Trace(shard.name, shard.document_id(pieces.document[k]), begin + skip, count, text))
+                number = int(pieces.document[k])
+                offset = first - int(shard.starts[number])
+                found.append(Trace(shard.name, shard.document_id(number), begin + skip, count, text, number, offset))
         return found
 
     def pieces(self, window: int) -> Pieces:
