@@ -27,6 +27,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def read(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def gathered(path: Path, folder: Path, near: bool = True) -> Any:
+    from calame.corpus.chain import Chain, sign_of
     from calame.corpus.gather import gather
     from calame.corpus.read import SourceReader
     from calame.recipe.corpus import Source
@@ -55,7 +57,11 @@ def gathered(path: Path, folder: Path, near: bool = True) -> Any:
     dedup = Dedup.model_validate({"near": near})
     (folder / "source").mkdir(parents=True)
     source = Source.model_validate({"from": str(path), "language": "fr"})
-    gather(SourceReader("a", source, ["fr"], 1), folder / "source", near=dedup.near)
+    gather(
+        SourceReader("a", source, ["fr"], 1),
+        folder / "source",
+        partial(Chain, (), sign_of(dedup.near)),
+    )
     return dedup
 
 

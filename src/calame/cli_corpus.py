@@ -6,9 +6,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from calame.corpus.quality.verbs import add_quality_verbs
+
 
 def add_corpus(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("corpus", help="named sources, downloads, labels and conversations by a language model")
+    verb = verbs.add_parser(
+        "corpus", help="named sources, downloads, quality, labels, conversations, origins of tokens"
+    )
     below = verb.add_subparsers(title="verbs", metavar="VERB", required=True)
     for add in VERBS:
         add(below)
@@ -112,4 +116,19 @@ def _positive(text: str) -> int:
     return number
 
 
-VERBS = (_add_sources, _add_fetch, _add_label, _add_converse)
+def _add_trace(verbs: argparse._SubParsersAction) -> None:
+    verb = verbs.add_parser("trace", help="which document a token of the training stream comes from")
+    verb.add_argument("run", help="a run's name or folder")
+    verb.add_argument("position", type=int, metavar="TOKEN_POSITION", help="the first token is 0")
+    verb.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
+
+    def call(options: argparse.Namespace) -> None:
+        from calame.road.trace import trace_token
+
+        folder = Path(options.run) if Path(options.run).is_dir() else Path(options.runs) / options.run
+        print("\n".join(trace_token(folder, options.position).lines()))
+
+    verb.set_defaults(call=call)
+
+
+VERBS = (_add_sources, _add_fetch, add_quality_verbs, _add_label, _add_converse, _add_trace)

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calame.corpus.decontaminate import build_index, contamination_report, decontamination_steps
+from calame.corpus.chain import Chain
+from calame.corpus.contamination import contamination_report
+from calame.corpus.decontaminate import build_index, decontamination_steps
 from calame.corpus.document import Document
 from calame.corpus.evaluation_items import texts
 from calame.corpus.gather import gather
@@ -134,7 +137,7 @@ def test_the_report_of_a_source(tmp_path):
     reader = SourceReader("web", Source.model_validate({"from": str(tmp_path / "web.jsonl")}), ["fr"], 1)
     for action, dropped in (("report", 0), ("drop", 4)):
         (tmp_path / action).mkdir()
-        gather(reader, tmp_path / action, [step(tmp_path, action=action)])
+        gather(reader, tmp_path / action, partial(Chain, [step(tmp_path, action=action)]))
         report = contamination_report(tmp_path / action)
         assert report == {"quiz": {"items": 2, "documents": 4, "whole": 4, "dropped": dropped}}
 

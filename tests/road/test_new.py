@@ -67,7 +67,7 @@ def test_a_single_file_and_a_table(here):
     write_lines(here / "table.jsonl", [{"text": text} for text in texts(2, 1500)])
     new("table", "table.jsonl", ["fr"], "cpu", None)
     assert load_recipe("livre.yaml")[0].corpus.sources["text"].document == "passage"
-    assert load_recipe("table.yaml")[0].corpus.sources["text"].document == "file"
+    assert load_recipe("table.yaml")[0].corpus.sources["text"].document is None
 
 
 def test_several_languages_are_folders(here):

@@ -1,16 +1,16 @@
 """A token of the training stream is traced back to its document, and the text around it is that document's."""
 
-import argparse
 import random
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from calame.cli import main
 from calame.corpus.gather import read_documents
 from calame.recipe.errors import UserError
 from calame.recipe.load import load_recipe
-from calame.road.trace import add_trace, trace_token
+from calame.road.trace import trace_token
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.pretrain import training_stream
 
@@ -38,10 +38,7 @@ def test_every_token_is_traced_to_the_document_that_it_stands_in(finished):
 
 
 def test_the_verb_says_where_it_stands(finished, capsys):
-    parser = argparse.ArgumentParser()
-    add_trace(parser.add_subparsers())
-    options = parser.parse_args(["trace", "toy", "100"])
-    options.call(options)
+    assert main(["corpus", "trace", "toy", "100"]) == 0
     said = capsys.readouterr().out
     found = trace_token(RUN, 100)
     assert found.identity in said and found.place in said and f"[{found.token}]" in said.replace("\\n", "\n")

@@ -61,7 +61,7 @@ def test_the_stream_is_text_and_eos_alone_as_rodins(tmp_path: Path) -> None:
     assert special.bos not in flat and (flat == special.eos).sum() == shard.documents
     decoded = [without.decode(flat[a:b].tolist()) for a, b in zip(shard.starts, shard.starts[1:], strict=False)]
     assert set(decoded) <= set(texts(80)) and len(decoded) > 60
-    stream = training_stream(recipe_of(pretrain__documents="stream"), folders, without)
+    stream = training_stream(recipe_of(pretrain__documents="stream", pretrain__order="lot"), folders, without)
     rows = stream.batch(0, stream.mixture.window)
     read = rows.tokens.reshape(-1)
     assert rows.targets.reshape(-1)[:-1].tolist() == read[1:].tolist() and special.bos not in read

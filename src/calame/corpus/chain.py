@@ -18,6 +18,7 @@ from calame.corpus.dedup.signature import signature
 from calame.corpus.language_id import language_steps
 from calame.corpus.pii import pii_steps
 from calame.corpus.step import Step
+from calame.recipe.dedup import Near
 from calame.recipe.schema import Recipe
 
 Sign = Callable[[str], np.ndarray]  # a text's signature: always as many numbers, of 32 bits
@@ -34,8 +35,12 @@ class Chain:
 
 def chain_of(recipe: Recipe, source: str) -> Chain:
     """The chain of one source of the recipe."""
-    near = recipe.corpus.dedup.near
-    return Chain(steps_of(recipe, source), partial(signature, near=near) if near else None)
+    return Chain(steps_of(recipe, source), sign_of(recipe.corpus.dedup.near))
+
+
+def sign_of(near: Near | None) -> Sign | None:
+    """What makes the signatures that near duplicates are found by, where they are looked for."""
+    return partial(signature, near=near) if near else None
 
 
 def steps_of(recipe: Recipe, source: str) -> list[Step]:

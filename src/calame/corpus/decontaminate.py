@@ -7,18 +7,15 @@ has the measurement). What is shorter still is looked for together with its item
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from calame.corpus.document import Document
 from calame.corpus.evaluation_items import Item, read_items, texts
-from calame.corpus.gather import read_documents
-from calame.corpus.readers.kinds import read_rows
 from calame.corpus.step import Drop, Step
 from calame.corpus.words import extended, run_hashes, word_hashes, words
 from calame.recipe.errors import refuse
@@ -172,22 +169,3 @@ def decontamination_steps(keys: Decontamination | None) -> list[Step]:
         if short:
             say(f"  decontaminate {file}: {short:,} of {index.items[file]:,} items are too short to be looked for")
     return [Decontaminate(index, keys.action == "drop", keys.least_share)]
-
-
-def contamination_report(folder: Path) -> dict[str, dict[str, int]]:
-    """Of a gathered source, by evaluation file: `items` that were found, `documents` that hold any, how many of those
-    hold a text of an item `whole`, and how many were `dropped`."""
-    items: dict[str, set[str]] = defaultdict(set)
-    counts: dict[str, Counter[str]] = defaultdict(Counter)
-    for document in read_documents(folder):
-        for file in {hit["file"] for hit in document.metadata.get("contamination", ())}:
-            hits = [hit for hit in document.metadata["contamination"] if hit["file"] == file]
-            items[file].update(hit["item"] for hit in hits)
-            counts[file].update(documents=1, whole=any(hit["share"] == 1 for hit in hits), dropped=0)
-    for row in read_rows(folder / "rejects.jsonl.zst"):
-        rule, _, detail = (row.values or {}).get("reason", "").partition(": ")
-        if rule == RULE:
-            file, item, *_, share = detail.split()
-            items[file].add(item)
-            counts[file].update(documents=1, whole=share == "1.00", dropped=1)
-    return {file: {"items": len(items[file]), **counts[file]} for file in sorted(counts)}

@@ -89,7 +89,7 @@ class SourceReader:
                 say(f"  WARNING {self.name}: {row.place}: {row.fault}")
             item = self._document(row, must_have=index == 0 and not documents)
             if isinstance(item, Reject) and not item.size:
-                item = replace(item, size=row.size or _size(row))
+                item = replace(item, size=_size(row))
             documents += isinstance(item, Document)
             yield item
             if documents == most:
@@ -184,8 +184,11 @@ def builtin_rows(part: str, key: str, seed: int, size: int, languages: Sequence[
 
 
 def _size(row: Row) -> int:
-    """Bytes of a record that gave no text: of its values as JSON, but for the group that a reader made up."""
-    values = {name: value for name, value in (row.values or {}).items() if value != row.place}
+    """Bytes of a record that gave no text: of its values as JSON, but for the group that a reader made up; of a broken
+    one, of what could be read."""
+    if row.values is None or row.size:
+        return row.size
+    values = {name: value for name, value in row.values.items() if value != row.place}
     return len(json.dumps(values, ensure_ascii=False, default=str).encode("utf-8", "surrogatepass"))
 
 

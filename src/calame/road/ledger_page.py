@@ -14,6 +14,7 @@ from calame.road.table import table
 from calame.run.files import read_json
 
 LONG = 12  # rows; a longer table is folded
+CONTAMINATION = ("items", "documents", "whole", "dropped")
 NAMED = 200  # files that the page names; provenance.json names all
 
 
@@ -24,11 +25,13 @@ def whole_ledger(path: Path, sources: Sequence[str]) -> dict[str, Any]:
     if not joined.is_file():
         return {}
     ledgers = read_json(joined)
-    found = {name: path / f"corpus/sources/{name}/provenance.json" for name in sources if name in ledgers}
-    return {
-        name: {**ledgers[name], "provenance": read_json(where) if where.is_file() else None}
-        for name, where in found.items()
-    }
+    whole = {}
+    for name in (name for name in sources if name in ledgers):
+        whole[name] = ledgers[name]
+        for part in ("provenance", "contamination"):
+            where = path / f"corpus/sources/{name}/{part}.json"
+            whole[name][part] = read_json(where) if where.is_file() else None
+    return whole
 
 
 def ledger_page(whole: Mapping[str, Any]) -> str:
@@ -39,8 +42,7 @@ def ledger_page(whole: Mapping[str, Any]) -> str:
     head = ["source", "documents", "came", "training", "validation", "dropped", "cut from texts", "licence"]
     rows = [_summary(row, ledgers[row["source"]]) for row in ledger_table(ledgers)]
     return table(head, rows) + "".join(
-        _folded(f"{escape(name)}: where it went", _source(ledger, whole[name]["provenance"]))
-        for name, ledger in ledgers.items()
+        _folded(f"{escape(name)}: where it went", _source(ledger, whole[name])) for name, ledger in ledgers.items()
     )
 
 
@@ -58,14 +60,14 @@ def _summary(row: Mapping[str, Any], ledger: SourceLedger) -> list[str]:
     ]
 
 
-def _source(ledger: SourceLedger, provenance: Mapping[str, Any] | None) -> str:
-    parts = [_account(ledger), _samples(ledger)]
+def _source(ledger: SourceLedger, told: Mapping[str, Any]) -> str:
+    parts = [_account(ledger), _samples(ledger), _contamination(told["contamination"])]
     if ledger.licenses:
         parts.append(_counted("licence", ledger.licenses))
     if ledger.origins:
         parts.append(_counted("from", ledger.origins))
-    if provenance:
-        parts.append(_provenance(provenance))
+    if told["provenance"]:
+        parts.append(_provenance(told["provenance"]))
     return "".join(parts)
 
 
@@ -96,6 +98,12 @@ def _samples(ledger: SourceLedger) -> str:
         number = ledger.dropped[rule].documents if rule in ledger.dropped else len(rejects)
         parts.append(_folded(f"{escape(rule)}: {len(rejects)} of {number:,}", quoted))
     return "<h4>Some of what was dropped</h4>" + "".join(parts) if parts else ""
+
+
+def _contamination(found: Mapping[str, Mapping[str, int]] | None) -> str:
+    """Evaluation items that the source held, by the file that they are of."""
+    rows = [[file, *(f"{counts[key]:,}" for key in CONTAMINATION)] for file, counts in (found or {}).items()]
+    return table(["evaluation file", "items found", "in documents", "whole", "dropped"], rows)
 
 
 def _counted(what: str, counts: Mapping[str, int]) -> str:

@@ -103,6 +103,7 @@ class _Builder:
 
         def make(work: Work) -> None:
             from calame.corpus import chain
+            from calame.corpus.contamination import contamination_report
             from calame.corpus.engines import engine_of
             from calame.corpus.gather import gather
 
@@ -110,6 +111,8 @@ class _Builder:
             gather(
                 reader, work.folder, partial(chain.chain_of, recipe, reader.name), engine_of(recipe.execution.corpus)
             )
+            if recipe.corpus.decontaminate:
+                write_json(work.folder / "contamination.json", contamination_report(work.folder))
 
         return make
 
@@ -383,15 +386,15 @@ def _version(stage: str) -> int:
 
 VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
-    "gather": 2,
+    "gather": 3,
     "quality": 1,
-    "join": 2,
+    "join": 3,
     "inject": 1,
     "tokenizer": 1,
     "shards": 1,
-    "pretrain": 1,
+    "pretrain": 2,
     "select": 1,
-    "sft": 2,
+    "sft": 3,
     "evaluation": 1,
     "release": 1,
 }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -52,24 +50,10 @@ def _flat(text: str) -> str:
     return text.replace("\n", "\\n")
 
 
-def add_trace(verbs: argparse._SubParsersAction) -> None:
-    """The verb `trace` below `calame corpus`."""
-    verb = verbs.add_parser("trace", help="which document a token of the training stream comes from")
-    verb.add_argument("run", help="a run's name or folder")
-    verb.add_argument("position", type=int, metavar="TOKEN_POSITION", help="the first token is 0")
-    verb.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
-
-    def call(options: argparse.Namespace) -> None:
-        folder = Path(options.run) if Path(options.run).is_dir() else Path(options.runs) / options.run
-        print("\n".join(trace_token(folder, options.position).lines()))
-
-    verb.set_defaults(call=call)
-
-
 def trace_token(run: Path, position: int) -> Origin:
     """The document at a position of a run's training stream. run: its folder. Raises `UserError` for a run without
     shards, and for a position outside of the stream."""
-    from calame.corpus.gather import read_documents
+    from calame.corpus.kept import read_kept
     from calame.recipe.load import load_recipe
     from calame.tokenizer.tokenizer import Tokenizer
     from calame.training.pretrain import training_stream
@@ -87,7 +71,14 @@ def trace_token(run: Path, position: int) -> Origin:
     shard = next(shard for shard in stream.shards if shard.name == found.source)
     tokens = shard.tokens[shard.starts[found.number] : shard.starts[found.number + 1]]
     row = int(shard.index["row"][found.number])
-    document = next(islice(read_documents(run / "corpus/sources" / found.source), row, None))
+    injected = run / "corpus/injected"
+    kept = read_kept(
+        run / "corpus/sources" / found.source,
+        run / "corpus/joined",
+        found.source,
+        injected if injected.is_dir() else None,
+    )
+    document = next(part.document for part in kept if part.row == row)
 
     def decoded(begin: int, end: int) -> str:
         return tokenizer.decode(np.asarray(tokens[max(begin, 0) : end]).tolist(), special=True)
@@ -96,7 +87,7 @@ def trace_token(run: Path, position: int) -> Origin:
         position,
         found.source,
         found.document,
-        document.metadata["place"],
+        document.metadata.get("place", "injected"),
         document.language,
         document.license,
         document.group,

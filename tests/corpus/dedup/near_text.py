@@ -5,8 +5,10 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
+from calame.corpus.chain import Chain, sign_of
 from calame.corpus.decisions import read_decisions
 from calame.corpus.gather import gather
 from calame.corpus.join import join
@@ -50,7 +52,11 @@ def write_sources(
         found[name].mkdir(parents=True)
         write_lines(folder / f"{name}.jsonl", rows)
         source = Source.model_validate({"from": str(folder / f"{name}.jsonl"), "language": "fr"})
-        gather(SourceReader(name, source, ["fr"], 1), found[name], near=dedup.near)
+        gather(
+            SourceReader(name, source, ["fr"], 1),
+            found[name],
+            partial(Chain, (), sign_of(dedup.near)),
+        )
     return found
 
 

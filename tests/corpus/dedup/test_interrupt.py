@@ -39,7 +39,7 @@ for moment in json.loads(sys.argv[1]):
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 MOMENTS = [
-    ("calame.corpus.gather", "signature", 20),
+    ("calame.corpus.part", "_key", 20),
     ("calame.corpus.dedup.bands", "_band_keys", 2),
     ("calame.corpus.dedup.near", "shingles", 7),
     ("calame.corpus.dedup.near", "jaccard", 9),
