@@ -110,3 +110,20 @@ def test_the_same_input_gives_the_same_bytes(tmp_path):
     write_lines(tmp_path / "a.jsonl", [{"text": f"texte {number}", "lang": "fr"} for number in range(300)])
     first, second = (folder_digest(gathered(tmp_path / "a.jsonl", tmp_path / name)) for name in ("one", "two"))
     assert first == second
+
+
+def test_a_file_that_vanishes_while_the_source_is_read_stops_the_stage(tmp_path):
+    (tmp_path / "texts").mkdir()
+    for name in "ab":
+        write_lines(tmp_path / "texts" / f"{name}.jsonl", [{"text": f"{name} {n}"} for n in range(3)])
+    source = Source.model_validate({"from": str(tmp_path / "texts")})
+    reader = SourceReader("a", source, ["fr"], 1)
+    held = (tmp_path / "texts/b.jsonl").read_bytes()
+    (tmp_path / "texts/b.jsonl").unlink()
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UserError, match="b.jsonl.*unreadable file"):
+        gather(reader, tmp_path / "out")
+    assert not (tmp_path / "out/ledger.json").exists()
+    (tmp_path / "texts/b.jsonl").write_bytes(held)
+    gather(reader, tmp_path / "out")
+    assert len(list(read_documents(tmp_path / "out"))) == 6

@@ -149,3 +149,8 @@ def test_the_shipped_languages_are_complete():
         assert isinstance(rules, LanguageRules)
         assert all(getattr(rules, name) for name in LanguageRules.model_fields if name != "location")
         assert len(set(rules.common_words)) == len(rules.common_words) > 100
+
+
+def test_program_code_needs_no_rules_of_a_language(load):
+    corpus = load({"clean": "web", "sources": {"c": {"from": "c", "language": "code"}}})[0].corpus
+    assert corpus.sources["c"].clean.kind == "web" and "code" not in corpus.languages

@@ -57,6 +57,11 @@ def guess(text: str, labels: tuple[str, ...] = ()) -> Guess:
     return Guess(best, first - second)
 
 
+def likeliest(text: str) -> tuple[str, float]:
+    """Of all languages that the detector knows, that of a text, and its probability."""
+    return _identifier(()).rank(text)[0]
+
+
 def sample(text: str) -> str:
     """What is looked at: the beginning, and of longer texts as much of the middle and the end."""
     if len(text) <= 3 * LOOK:

@@ -24,8 +24,9 @@ from calame.corpus.dedup.signature import SIGNATURES
 from calame.corpus.document import Document, content_hash
 from calame.corpus.ledger import SourceLedger, Tally
 from calame.corpus.read import Reject, SourceReader
-from calame.corpus.readers.row import SAMPLE
+from calame.corpus.readers.row import SAMPLE, UNREADABLE
 from calame.corpus.step import Drop, walk
+from calame.recipe.errors import refuse
 from calame.run.files import atomic, read_json, write_json, zstd_writer
 from calame.run.stage import PARTS
 
@@ -56,14 +57,22 @@ class Job:
         files = self.reader.files
         if not files:
             return self.reader.source.size
-        return sum(files[index].stat().st_size for index in self.lots[number])
+        return sum(size_of(files[index]) for index in self.lots[number])
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; 0 where it vanished, which is said when it is to be read."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def lots_of(reader: SourceReader) -> tuple[range, ...]:
     """Neighbouring files put together until they have PART_BYTES: a function of the files and nothing else."""
     lots, first, size = [], 0, 0
     for index, path in enumerate(reader.files):
-        size += path.stat().st_size
+        size += size_of(path)
         if size >= PART_BYTES:
             lots.append(range(first, index + 1))
             first, size = index + 1, 0
@@ -153,6 +162,12 @@ def items_of(job: Job, number: int, most: int | None = None) -> Iterator[Item]:
         if most == 0:
             return
         for item in job.reader.read_part(index, most):
+            if isinstance(item, Reject) and item.reason.startswith(UNREADABLE):  # it was there when the work began
+                raise refuse(
+                    f"{job.reader.key}.from",
+                    f"{item.place}: {item.reason}",
+                    remedy="put it back, and the same command goes on with it; what was done stays",
+                )
             if most is not None:
                 most -= isinstance(item, Document)
             yield item

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from calame.recipe.corpus import Corpus, Source
+from calame.recipe.corpus import CODE, Corpus, Source
 from calame.recipe.errors import Problem
 from calame.recipe.language_rules import LanguageRules, read_rules, shipped_languages
 from calame.recipe.schema import Recipe
@@ -41,7 +41,7 @@ def _needed(sources: Iterable[Source], languages: Sequence[str]) -> dict[str, di
     needed: dict[str, dict[str, str]] = {}
     for source in sources:
         for language in [source.language] if source.language else languages:
-            for step in source.clean.steps if source.clean else ():
+            for step in source.clean.steps if source.clean and language != CODE else ():
                 needed.setdefault(language, {}).update(dict.fromkeys(NEEDS.get(step, ()), step))
     return {language: fields for language, fields in needed.items() if fields}
 

@@ -8,8 +8,6 @@ So neither speech (- Sì, rispose.) nor articles of a law (a) le bien ;) nor the
 from __future__ import annotations
 
 import re
-from functools import cache
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +15,7 @@ from calame.corpus.clean.characters import CAPITAL, DIGIT, LETTER, SPACE
 from calame.corpus.clean.gopher import repeated
 from calame.corpus.clean.measure import Measured, measured
 from calame.corpus.clean.tokens import among, hash_words
+from calame.corpus.language_id import likeliest
 from calame.corpus.step import Drop
 from calame.recipe.clean import Heuristics
 
@@ -76,14 +75,7 @@ def _other_language(page: Measured, rules: Heuristics, common: np.ndarray, langu
         return None
     if share < rules.no_common_words:
         return Drop("another language", f"{share:.3f} common words of {language}")
-    found, certain = _identifier().classify(page.text[:HEAD])
+    found, certain = likeliest(page.text[:HEAD])
     if found != language and certain >= rules.other_language:
         return Drop("another language", f"{share:.3f} common words of {language}; {found} by {certain:.2f}")
     return None
-
-
-@cache
-def _identifier() -> Any:
-    from py3langid.langid import MODEL_FILE, LanguageIdentifier
-
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
