@@ -20,7 +20,7 @@ from calame.corpus.language_id import language_steps
 from calame.corpus.pii import pii_steps
 from calame.corpus.pii.find import KINDS
 from calame.corpus.readers.kinds import read_rows
-from calame.corpus.words import words
+from calame.corpus.words import compatible_hashes
 from calame.recipe.texts import Decontamination, LanguageId, Pii
 
 FILES = ("fr-novels-01", "fr-techdocs-microsoft", "fr-law-codes", "it-novels", "en-treebanks")
@@ -47,7 +47,7 @@ def main() -> None:
         if row.values
     ]
     files = {path.stem: str(path) for path in sorted((data / "evals").glob("*.jsonl")) if path.stem != "xx-langid"}
-    speed("words", documents, lambda document: words(document.text))
+    speed("words", documents, lambda document: compatible_hashes(document.text))
     speed("language_id.check: declared", documents, language_steps(LanguageId(check="declared"), LANGUAGES)[0])
     speed("language_id.mixed: report", documents[::5], language_steps(LanguageId(mixed="report"), LANGUAGES)[0])
     for kind in KINDS:

@@ -121,7 +121,7 @@ def test_a_file_that_vanishes_while_the_source_is_read_stops_the_stage(tmp_path)
     held = (tmp_path / "texts/b.jsonl").read_bytes()
     (tmp_path / "texts/b.jsonl").unlink()
     (tmp_path / "out").mkdir()
-    with pytest.raises(UserError, match="b.jsonl.*unreadable file"):
+    with pytest.raises(UserError, match=r"b\.jsonl.*unreadable file"):
         gather(reader, tmp_path / "out")
     assert not (tmp_path / "out/ledger.json").exists()
     (tmp_path / "texts/b.jsonl").write_bytes(held)

@@ -17,7 +17,7 @@ import numpy as np
 from calame.corpus.document import Document
 from calame.corpus.evaluation_items import Item, read_items, texts
 from calame.corpus.step import Drop, Step
-from calame.corpus.words import extended, run_hashes, word_hashes, words
+from calame.corpus.words import compatible_hashes, extended, run_hashes
 from calame.recipe.errors import refuse
 from calame.recipe.texts import Decontamination
 from calame.run.progress import say
@@ -60,7 +60,7 @@ class Index:
         """By part that shares a run with the text: how many of its runs do."""
         if not self.hashes:
             return {}
-        hashes = word_hashes(words(text))
+        hashes = compatible_hashes(text)
         runs, found = hashes, defaultdict(int)
         for length in range(1, min(self.lengths[-1], len(hashes)) + 1):
             runs = hashes if length == 1 else extended(runs, hashes, length)
@@ -102,7 +102,7 @@ class _Builder:
 
     def add(self, item: Item) -> bool:
         """Add the texts of an item, or, if none is long enough, all of them together; False where it has none."""
-        held = [(column, word_hashes(words(text))) for column, text in texts(item.values, self.keys.fields)]
+        held = [(column, compatible_hashes(text)) for column, text in texts(item.values, self.keys.fields)]
         long = [(column, hashes) for column, hashes in held if len(hashes) >= self._least(item.values[column])]
         if not long:
             together = np.concatenate([hashes for _, hashes in held]) if held else np.zeros(0, np.uint64)

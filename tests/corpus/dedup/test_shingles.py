@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calame.corpus.dedup import words as words_module
+from calame.corpus import words as words_module
 from calame.corpus.dedup.shingles import jaccard, shingles
-from calame.corpus.dedup.words import word_hashes
+from calame.corpus.words import word_hashes
 from corpus.dedup.near_text import reference, reference_jaccard, words_of
 
 text = st.text(st.sampled_from("aàbÉ'’ \n.«0_ı"), max_size=60)

@@ -15,8 +15,8 @@ import numpy as np
 from calame.corpus.dedup import rodin
 from calame.corpus.dedup.shingles import odd_numbers
 from calame.corpus.dedup.signature import SignatureFile
-from calame.corpus.dedup.words import mix
 from calame.corpus.pool import Pool
+from calame.corpus.words import mix
 from calame.recipe.dedup import Near
 
 AT_ONCE = 1 << 16  # documents

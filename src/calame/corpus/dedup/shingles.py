@@ -7,7 +7,7 @@ from functools import lru_cache
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from calame.corpus.dedup.words import mix, word_hashes
+from calame.corpus.words import mix, word_hashes
 
 
 def shingles(text: str, ngram: int) -> np.ndarray:
