@@ -17,6 +17,7 @@ import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from typing import IO
 
@@ -137,8 +138,9 @@ def read_documents(folder: Path) -> Iterator[Document]:
 
 def read_some(folder: Path, wanted: np.ndarray) -> Iterator[tuple[int, Document]]:
     """(row, document) of those that are wanted, in order; `wanted` says so of each row."""
-    if wanted.any():
-        lines = enumerate(read_lines(folder / DOCUMENTS))
+    rows = np.flatnonzero(wanted)
+    if len(rows):
+        lines = enumerate(islice(read_lines(folder / DOCUMENTS), int(rows[-1]) + 1))
         yield from ((row, _document(line)) for row, line in lines if wanted[row])
 
 

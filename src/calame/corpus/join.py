@@ -14,8 +14,11 @@ import numpy as np
 
 from calame.corpus.decisions import DROPPED, TRAIN, VALIDATION
 from calame.corpus.dedup.exact import drop_exact
-from calame.corpus.ledger import SourceLedger, Tally
+from calame.corpus.gather import read_some
+from calame.corpus.ledger import SAMPLES, SourceLedger, Tally
 from calame.corpus.pool import Decider, Pool
+from calame.corpus.read import Reject
+from calame.corpus.readers.row import SAMPLE
 from calame.corpus.validation import describe, reserve
 from calame.recipe.corpus import ValidationText
 from calame.recipe.dedup import Dedup
@@ -53,6 +56,7 @@ def join(
         with atomic(folder / f"{name}.npy") as file:
             np.save(file, pool.decisions[pool.rows(name)])
         ledgers[name] = _close(read_json(source / "ledger.json"), pool, name)
+        _show(ledgers[name], source, pool.decisions[pool.rows(name)])
         assert ledgers[name].balances()
     write_json(folder / "ledger.json", {name: ledger.to_json() for name, ledger in ledgers.items()})
     write_json(folder / "validation.json", describe(pool))
@@ -76,6 +80,16 @@ def _close(gathered: dict, pool: Pool, name: str) -> SourceLedger:
     for rule, tally in pool.changes.get(name, {}).items():
         ledger.change(rule, tally)
     return ledger
+
+
+def _show(ledger: SourceLedger, source: Path, decisions: np.ndarray) -> None:
+    """Put the first documents that each decision drops into the ledger, for people to look at."""
+    wanted = np.zeros(len(decisions), bool)
+    for decision in DROPPED:
+        wanted[np.flatnonzero(decisions == decision)[:SAMPLES]] = True
+    for row, document in read_some(source, wanted):
+        rule, size = DROPPED[int(decisions[row])], len(document.text.encode())
+        ledger.show(rule, Reject(document.metadata["place"], rule, size, document.text[:SAMPLE]))
 
 
 def read_ledgers(folder: Path) -> dict[str, SourceLedger]:

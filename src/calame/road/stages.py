@@ -388,7 +388,7 @@ VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
     "gather": 3,
     "quality": 1,
-    "join": 3,
+    "join": 4,
     "inject": 1,
     "tokenizer": 1,
     "shards": 1,
