@@ -11,6 +11,7 @@ from typing import Any
 from calame.corpus.files import name_in
 from calame.corpus.ledger import provenance
 from calame.corpus.read import SourceReader
+from calame.recipe.cleaning import NEEDS
 from calame.recipe.errors import Problem, UserError
 from calame.recipe.mixture import kinds_matter
 from calame.recipe.schema import Recipe
@@ -82,10 +83,8 @@ class _Builder:
         keys: dict[str, Any] = {"sources": {name: source}}
         files: dict[str, str] = {}
         spoken = [own.language] if own.language else self.folder.recipe.languages
-        if rules := {
-            language: _keys(corpus.languages[language]) for language in spoken if language in corpus.languages
-        }:
-            keys["languages"] = rules
+        if own.clean and any(step in NEEDS for step in own.clean.steps):
+            keys["languages"] = {name: _keys(rules) for name, rules in corpus.languages.items() if name in spoken}
         for part in ("language_id", "pii"):
             if getattr(own, part) is None and getattr(corpus, part) != type(getattr(corpus, part))():
                 keys[part] = _keys(getattr(corpus, part))
@@ -134,10 +133,14 @@ class _Builder:
             from calame.corpus.quality.stage import score_source
 
             folder = Path(quality.location) if quality.location else None
-            scorer = open_scorer(quality.scorer, folder, recipe.execution.device)
+            stop_words = {language: frozenset(words) for language, words in common.items()}
+            scorer = open_scorer(quality.scorer, folder, recipe.execution.device, stop_words)
             score_source(name, work.before[source.name], scorer, work.folder)
 
-        keys = {"corpus": {"quality": {"scorer": quality.scorer}}}
+        common: dict[str, list[str]] = {}
+        if quality.scorer == "heuristic":
+            common = {language: rules.common_words for language, rules in recipe.corpus.languages.items()}
+        keys = {"corpus": {"quality": {"scorer": quality.scorer, "common_words": common}}}
         files = self._files("corpus.quality.from")
         return Stage(
             f"quality/{name}", _version("quality"), keys, make, files, (source,), link=f"corpus/quality/{name}"

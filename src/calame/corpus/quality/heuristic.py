@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -28,17 +28,22 @@ WORDS_WITHIN = 8000  # characters that are searched for the first 500 words: 16 
 
 
 class HeuristicScorer:
+    """`stop_words`: of each language; those of the languages that come with Calame where it is left out."""
+
     name = "heuristic"
 
+    def __init__(self, stop_words: Mapping[str, frozenset[str]] = STOP_WORDS):
+        self.stop_words = stop_words
+
     def score_many(self, texts: Sequence[str], languages: Sequence[str]) -> np.ndarray:
-        if unknown := sorted(set(languages) - set(STOP_WORDS)):
+        if unknown := sorted(set(languages) - set(self.stop_words)):
             raise refuse(
                 "corpus.quality.scorer",
                 f"heuristic, but there are no stop words for {', '.join(unknown)}",
-                ", ".join(STOP_WORDS),
+                ", ".join(self.stop_words),
                 "name the sources to be scored in corpus.quality.sources, or train a classifier",
             )
-        scores = (score(text, STOP_WORDS[language]) for text, language in zip(texts, languages, strict=True))
+        scores = (score(text, self.stop_words[language]) for text, language in zip(texts, languages, strict=True))
         return np.fromiter(scores, np.float32, len(texts))
 
 

@@ -10,7 +10,7 @@ be scored in any number of pieces; only the neural kind's last digits depend on 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,12 +31,18 @@ class Scorer(Protocol):
         ...
 
 
-def open_scorer(kind: str, folder: Path | None = None, device: str = "auto") -> Scorer:
-    """The scorer of a kind; `folder` holds a trained one. `device`: where a neural one computes."""
+def open_scorer(
+    kind: str,
+    folder: Path | None = None,
+    device: str = "auto",
+    stop_words: Mapping[str, frozenset[str]] | None = None,
+) -> Scorer:
+    """The scorer of a kind; `folder` holds a trained one. `device`: where a neural one computes. `stop_words`: of the
+    heuristic, by language, where they are others than those that come with Calame."""
     if kind == "heuristic":
         from calame.corpus.quality.heuristic import HeuristicScorer
 
-        return HeuristicScorer()
+        return HeuristicScorer(stop_words) if stop_words else HeuristicScorer()
     assert folder is not None
     if kind == "linear":
         from calame.corpus.quality.linear import LinearScorer
