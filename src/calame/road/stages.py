@@ -390,7 +390,7 @@ def _version(stage: str) -> int:
 VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
     "gather": 3,
-    "quality": 1,
+    "quality": 2,
     "join": 4,
     "inject": 1,
     "tokenizer": 1,
