@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from calame.recipe.corpus import Corpus
+from calame.recipe.evaluation import Evaluation
 from calame.recipe.mixture import Mixture, Phase
 from calame.recipe.modes import Mode
 from calame.recipe.section import LEAST_VOCABULARY, SELECT, Language, Name, Positive, PositiveTokens, Section
@@ -212,14 +213,6 @@ class Sft(Section):
     )
     schedule: Schedule = Schedule(final=0.0)
     clip: Annotated[float, Field(gt=0)] = 1.0
-
-
-class Evaluation(Section):
-    questions: str | None = Field(
-        default=None, description="a JSONL file of questions with known answers, or builtin:petit-monde"
-    )
-    prompts: list[str] = Field(default=[], description="beginnings that the report continues")
-    require: dict[str, float] = Field(default={}, description="least score by kind of question; below it the run fails")
 
 
 class Release(Section):

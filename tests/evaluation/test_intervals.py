@@ -1,0 +1,41 @@
+"""Bootstrap intervals: they hold what they should, and pairs see what unpaired numbers hide."""
+
+import numpy as np
+import pytest
+
+from calame.evaluation.intervals import difference_interval, interval_of, mean_interval
+
+
+def test_it_is_about_as_wide_as_the_standard_error_says():
+    values = np.random.default_rng(1).normal(3.0, 2.0, 400)
+    found = mean_interval(values)
+    assert found.value == pytest.approx(values.mean()) and found.n == 400
+    assert found.high - found.low == pytest.approx(2 * 1.96 * values.std() / 20, rel=0.1)
+
+
+def test_it_holds_the_truth_about_as_often_as_it_says():
+    random = np.random.default_rng(2)
+    held = [(i := mean_interval(random.random(60) < 0.3)).low <= 0.3 <= i.high for _ in range(200)]
+    assert 0.88 <= np.mean(held) <= 0.99
+
+
+def test_the_same_numbers_give_the_same_interval():
+    assert mean_interval([1.0, 2.0, 5.0]) == mean_interval([1.0, 2.0, 5.0])
+
+
+def test_a_statistic_of_all_things_together():
+    found = interval_of([["a", "b"], ["a", "c"], ["a", "d"]], lambda lists: len({x for part in lists for x in part}))
+    assert found.value == 4 and 2 <= found.low <= found.high <= 4
+
+
+def test_a_small_difference_in_pairs_is_seen():
+    ours = np.random.default_rng(3).normal(0, 10, 100)
+    theirs = ours - np.random.default_rng(4).normal(0.5, 0.1, 100)
+    assert difference_interval(list(ours), list(theirs)).low > 0.4
+
+
+def test_nothing_measured_is_no_number():
+    with pytest.raises(ValueError, match="nothing was measured"):
+        mean_interval([])
+    with pytest.raises(ValueError, match="pairs"):
+        difference_interval([1.0], [1.0, 2.0])
