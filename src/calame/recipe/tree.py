@@ -32,6 +32,7 @@ LOCATIONS = (  # keys that hold a place on disk; * stands for a name of the user
     ("pretrain", "load", "from"),
     ("sft", "conversations", "*", "from"),
     ("evaluation", "questions"),
+    ("evaluation", "folder"),
 )
 RUNS = ("execution", "runs")  # a place too, but always meant from where one is
 

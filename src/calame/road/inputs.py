@@ -50,6 +50,7 @@ def find_inputs(recipe: Recipe) -> Inputs:
         ("model.init", recipe.model.init, (), _weight_files),
         ("pretrain.load.from", recipe.pretrain.load and recipe.pretrain.load.location, (), _checkpoint_manifest),
         ("evaluation.questions", recipe.evaluation.questions, "builtin:", _question_file),
+        ("evaluation.folder", recipe.evaluation.tasks and recipe.evaluation.folder, (), _task_files),
     ):
         if location and not location.startswith(elsewhere):
             with _noting(problems):
@@ -113,3 +114,9 @@ def _question_file(location: str) -> list[Path]:
     if files != [Path(location)]:
         raise refuse("evaluation.questions", f"{location}: more than a file", "one .jsonl file")
     return files
+
+
+def _task_files(location: str) -> list[Path]:
+    from calame.evaluation.tasks.manifest import task_files
+
+    return task_files(Path(location))

@@ -306,6 +306,9 @@ class _Builder:
         keys, files = _keys(recipe.evaluation, "require"), self._files("evaluation.questions")
         if files:
             keys.pop("questions")
+        for key in ("folder",) if recipe.evaluation.tasks else ("tasks", "folder", "shots", "limit"):
+            keys.pop(key, None)
+        files |= {f"tasks: {name}": content for name, content in self._files("evaluation.folder").items()}
 
         def make(work: Work) -> None:
             from calame.evaluation.evaluate import evaluate

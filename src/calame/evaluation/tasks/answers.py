@@ -27,7 +27,9 @@ def measure_answers(loaded: Loaded, chosen: Chosen, metrics: Sequence[str], done
     shape = chosen.items[0].shape
     room = loaded.model.config.max_position_embeddings - shape.tokens
     if room < 1:
-        raise refuse(shape.name, f"an answer of {shape.tokens} tokens leaves no place for a question", "a longer context")
+        raise refuse(
+            shape.name, f"an answer of {shape.tokens} tokens leaves no place for a question", "a longer context"
+        )
     prompts = [loaded.tokenizer.prompt((chosen.before + item.context()).rstrip()) for item in chosen.items]
     said: list[str] = []
     for start in range(0, len(prompts), PART):

@@ -26,12 +26,13 @@ SHUFFLED = "the model's own answers, each held against the next item's"
 
 @dataclass(frozen=True)
 class Figure:
-    """value; stderr: its standard error; low, high: its 95 % interval (`evaluation/intervals.py`)."""
+    """value; stderr: its standard error; low, high: its 95 % interval (`evaluation/intervals.py`). None: not known, as
+    of a single item."""
 
     value: float
-    stderr: float
-    low: float
-    high: float
+    stderr: float | None
+    low: float | None
+    high: float | None
     chance: float | None = None
     chance_of: str = ""
 
@@ -42,7 +43,7 @@ class Figure:
 def mean_of(values: Sequence[float] | np.ndarray, chance: Chance | None = None) -> Figure:
     """The mean of a number per item; stderr: the sample's deviation over the root of its size."""
     measured = np.asarray(values, dtype=np.float64)
-    stderr = float(measured.std(ddof=1)) / math.sqrt(len(measured)) if len(measured) > 1 else math.nan
+    stderr = float(measured.std(ddof=1)) / math.sqrt(len(measured)) if len(measured) > 1 else None
     return _figure(mean_interval(measured), stderr, chance)
 
 
@@ -52,6 +53,6 @@ def figure_of(things: Sequence[Any], statistic: Callable[[list[Any]], float], ch
     return _figure(interval, (interval.high - interval.low) / (2 * 1.96), chance)
 
 
-def _figure(interval: Interval, stderr: float, chance: Chance | None) -> Figure:
+def _figure(interval: Interval, stderr: float | None, chance: Chance | None) -> Figure:
     value, how = (chance.value, chance.how) if chance else (None, "")
     return Figure(interval.value, stderr, interval.low, interval.high, value, how)

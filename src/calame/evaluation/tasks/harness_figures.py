@@ -47,9 +47,10 @@ def _figure(value: float, stderr: Any, metric: str, samples: Sequence[Sample], c
         ours = mean_of([float(v) for v in values if v is not None], chance)
         if math.isclose(ours.value, value, abs_tol=1e-9):
             return ours
-    wide = stderr if isinstance(stderr, float) else math.nan
     reckoned = (chance.value, chance.how) if chance else (None, "")
-    return Figure(float(value), wide, value - 1.96 * wide, value + 1.96 * wide, *reckoned)
+    if not isinstance(stderr, float) or math.isnan(stderr):
+        return Figure(float(value), None, None, None, *reckoned)
+    return Figure(float(value), stderr, value - 1.96 * stderr, value + 1.96 * stderr, *reckoned)
 
 
 def _number(metric: str, value: Any) -> float | None:

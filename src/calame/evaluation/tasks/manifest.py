@@ -66,3 +66,10 @@ def _task(folder: Path, entry: Any, where: str) -> Task:
         own={key: str(entry[key]) for key in ("context", "continuation") if entry.get(key)},
         about={key: value for key, value in entry.items() if key not in KEYS},
     )
+
+
+def task_files(folder: Path) -> list[Path]:
+    """All files of a folder of tasks, local copies of data sets among them. Raises `UserError` as `read_manifest`."""
+    read_manifest(folder)
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return [path for path in files if not any(part.startswith(".") for part in path.relative_to(folder).parts)]

@@ -9,6 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from calame.evaluation.measurement import Subject
 from calame.evaluation.tasks.harness_names import Spec, groups_file, members
 from calame.evaluation.tasks.manifest import Task, read_manifest
 from calame.evaluation.tasks.own import measure_own
@@ -30,6 +31,11 @@ class Choice:
     own: Sequence[Task]
     harness: Sequence[Spec]
     manager: Any = None
+
+
+def measure(subject: Subject) -> Found | None:
+    """The tasks that the recipe names, as `measure_tasks`."""
+    return measure_tasks(subject.loaded, subject.keys, subject.folder)
 
 
 def measure_tasks(loaded: Loaded, keys: Evaluation, folder: Path, choice: Choice | None = None) -> Found | None:

@@ -31,12 +31,26 @@ def page(found: ByModel) -> str:
     results = {model: measured["results"] for model, measured in found.items()}
     parts = [bar_chart(_bars(results), "score")]
     for name in dict.fromkeys(name for measured in found.values() for name in measured["profiles"]):
-        parts.append(_profile(name, {m: part["profiles"][name] for m, part in found.items() if name in part["profiles"]}))
+        parts.append(
+            _profile(name, {m: part["profiles"][name] for m, part in found.items() if name in part["profiles"]})
+        )
     for model, measured in found.items():
         rows = [_row(result, metric) for result in measured["results"] for metric in result["figures"]]
         parts += [f"<h3>{escape(model)}</h3>", table(HEAD, rows), _cut(measured["results"])]
         parts.append(_excluded(measured["excluded"]))
     return "".join(parts)
+
+
+def words(found: ByModel) -> list[str]:
+    """Of the last model: which tasks it is better at than chance, beyond the error, and which not."""
+    *_, (model, measured) = found.items()
+    better, not_better = [], []
+    for result in measured["results"]:
+        figure = result["figures"][result["headline"]]
+        if figure["chance"] is not None and figure["low"] is not None:
+            (better if figure["low"] > figure["chance"] else not_better).append(result["name"])
+    told = [f"The {model} model is above chance, beyond the error, on {', '.join(better)}."] if better else []
+    return told + ([f"It is not above chance on {', '.join(not_better)}."] if not_better else [])
 
 
 def _row(result: Mapping[str, Any], metric: str) -> list[str]:
@@ -78,7 +92,8 @@ def _profile(name: str, profiles: Mapping[str, Any]) -> str:
     first = next(iter(profiles.values()))
     axes = list(dict.fromkeys(axis for profile in profiles.values() for axis in profile["categories"]))
     series = {
-        model: [profile["categories"].get(axis, {}).get("value") for axis in axes] for model, profile in profiles.items()
+        model: [profile["categories"].get(axis, {}).get("value") for axis in axes]
+        for model, profile in profiles.items()
     }
     chance = [first["categories"].get(axis, {}).get("chance") for axis in axes]
     drawn = radar_chart(axes, {**series, **({"chance": chance} if any(chance) else {})})

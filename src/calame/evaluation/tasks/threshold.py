@@ -35,11 +35,9 @@ def measure_threshold(loaded: Loaded, chosen: Chosen, metrics: Sequence[str], do
         {"id": item.id, "mean": round(float(mean), 5), "verdict": int(verdict), "right": int(label)}
         for (item, _), mean, verdict, label in zip(fitting, means, verdicts, labels, strict=True)
     ]
-    judged = list(zip(labels.tolist(), verdicts.tolist(), strict=True))
-    ranked = list(zip(labels.tolist(), means.tolist(), strict=True))
     figures = {
-        "mcc": figure_of(judged, lambda pairs: mcc(*map(np.array, zip(*pairs, strict=True))), Chance(0.0, "no relation")),
-        "auc": figure_of(ranked, lambda pairs: auc(*map(np.array, zip(*pairs, strict=True))), Chance(0.5, "a coin")),
+        "mcc": figure_of(range(len(rows)), lambda at: mcc(labels[at], verdicts[at]), Chance(0.0, "no relation")),
+        "auc": figure_of(range(len(rows)), lambda at: auc(labels[at], means[at]), Chance(0.5, "a coin")),
     }
     note = f"{labels.mean():.1%} of the sentences are acceptable"
     return Outcome({m: figures[m] for m in metrics}, rows, 0, len(chosen.items) - len(fitting), [note])
