@@ -65,7 +65,7 @@ def test_the_likeliest_continuation_is_greedy():
     with torch.no_grad():
         for _ in range(4):
             tokens.append(int(MODEL.logits(MODEL(torch.tensor([tokens])))[0, -1].argmax()))
-    (found, other) = score(loaded_of(MODEL), [Request(tokens[:3], tokens[3:]), Request(tokens[:3], tokens[3:6] + [6])])
+    (found, other) = score(loaded_of(MODEL), [Request(tokens[:3], tokens[3:]), Request(tokens[:3], [*tokens[3:6], 6])])
     assert found.greedy
     assert other.greedy is (tokens[6] == 6)
 

@@ -107,7 +107,7 @@ def _groups(rows: Sequence[Row], kind: str) -> list[list[Row]]:
 def _score_rows(
     loaded: Loaded, rows: Sequence[Row], asked: Sequence[_Asked], places: dict[Ids, list[int]]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each scored token of the rows' requests: the request, its log-probability, and whether it is the likeliest."""
+    """For each scored token of the rows' requests: the request, the log-probability, whether it is the likeliest."""
     planted = Planted.of(rows, loaded.device.torch)
     time = planted.tokens.shape[1]
     owners, wheres, targets = [], [], []

@@ -94,6 +94,10 @@ def attend(query: Tensor, key: Tensor, value: Tensor, span: Span, dropout: float
         assert not dropout, "attention over joined rows has no dropout"
         return _attend_varlen(query, key, value, span)
     grouped = query.shape[1] != key.shape[1]
+    if grouped and span.mask is not None and query.is_cuda and query.shape[2] > 1 and not torch.is_grad_enabled():
+        # The kernels that take a mask know no groups; without them all scores are written to memory.
+        key, value = (x.repeat_interleave(query.shape[1] // x.shape[1], dim=1) for x in (key, value))
+        grouped = False
     causal = span.mask is None and query.shape[2] > 1
     return F.scaled_dot_product_attention(query, key, value, span.mask, dropout, causal, enable_gqa=grouped)
 

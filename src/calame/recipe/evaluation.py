@@ -17,8 +17,8 @@ class Evaluation(Section):
     require: dict[str, float] = Field(default={}, description="least score by kind of question; below it the run fails")
     tasks: list[str] = Field(
         default=[],
-        description="benchmarks: tasks of `folder` (offline: all of them, offline-fr: those in French), and tasks, groups "
-        "and tags of lm-evaluation-harness, as french_bench",
+        description="benchmarks: tasks of `folder` (offline: all of them, offline-fr: those in French), and tasks, "
+        "groups and tags of lm-evaluation-harness, as french_bench",
     )
     folder: str | None = Field(
         default=None, description="where tasks lie, with a MANIFEST.json or .yaml (docs/evaluation-benchmarks.md)"

@@ -50,7 +50,7 @@ def find_inputs(recipe: Recipe) -> Inputs:
         ("model.init", recipe.model.init, (), _weight_files),
         ("pretrain.load.from", recipe.pretrain.load and recipe.pretrain.load.location, (), _checkpoint_manifest),
         ("evaluation.questions", recipe.evaluation.questions, "builtin:", _question_file),
-        ("evaluation.folder", recipe.evaluation.tasks and recipe.evaluation.folder, (), _task_files),
+        ("evaluation.folder", recipe.evaluation.folder if recipe.evaluation.tasks else None, (), _task_files),
     ):
         if location and not location.startswith(elsewhere):
             with _noting(problems):

@@ -21,6 +21,7 @@ class Chance:
 
 
 OPTIONS = "one option in as many as there are"
+ALIKE = "the most frequent answer, always"
 SHUFFLED = "the model's own answers, each held against the next item's"
 
 

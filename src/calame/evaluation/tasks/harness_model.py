@@ -58,7 +58,7 @@ class HarnessModel(TemplateLM):
 
     def loglikelihood(self, requests: list[Instance], disable_tqdm: bool = False) -> list[tuple[float, bool]]:
         """As `TemplateLM`, but all texts are cut into tokens at once."""
-        pairs = [(context, continuation) for context, continuation in (request.args for request in requests)]
+        pairs = [_args(request) for request in requests]
         return self._score(to_requests(self.loaded.tokenizer, pairs, [self.prefix_token_id]))
 
     def _loglikelihood_tokens(
@@ -75,8 +75,10 @@ class HarnessModel(TemplateLM):
         """Whole texts in windows; as in the `hf` class BOS is itself predicted, where texts begin with it."""
         windows: list[Request] = []
         owners: list[int] = []
-        for number, (text,) in enumerate(request.args for request in requests):
-            for window in get_rolling_token_windows(self.tok_encode(text), self.prefix_token_id, self.max_length, 1):
+        for number, request in enumerate(requests):
+            for window in get_rolling_token_windows(
+                self.tok_encode(_args(request)[0]), self.prefix_token_id, self.max_length, 1
+            ):
                 windows.append(Request(*make_disjoint_window(window)))
                 owners.append(number)
         sums = [0.0] * len(requests)
@@ -89,9 +91,9 @@ class HarnessModel(TemplateLM):
         answers = [""] * len(requests)
         ways: dict[str, list[int]] = {}
         for number, request in enumerate(requests):
-            ways.setdefault(repr(request.args[1]), []).append(number)
+            ways.setdefault(repr(_args(request)[1]), []).append(number)
         for numbers in ways.values():
-            texts = self._answers([requests[n].args[0] for n in numbers], requests[numbers[0]].args[1])
+            texts = self._answers([_args(requests[n])[0] for n in numbers], _args(requests[numbers[0]])[1])
             for number, text in zip(numbers, texts, strict=True):
                 answers[number] = text
         return answers
@@ -114,3 +116,8 @@ class HarnessModel(TemplateLM):
         found = complete(self.loaded, [prompt[-room:] for prompt in prompts], sampling, stops=stops)
         self.done(len(prompts))
         return [completion.text for completion in found]
+
+
+def _args(request: Instance) -> Any:
+    """A request's own: context and continuation, a text, or context and how it is answered."""
+    return request.args

@@ -68,19 +68,36 @@ def read_values(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
         yield row.place, dict(row.values)
 
 
-def read_items(path: Path, shape: Shape) -> list[Item]:
-    """All items of a file. Raises `UserError` naming the first row that is none of the shape."""
-    items = []
+MOST_FAULTY = 0.01  # share of a file's rows that may be no items; more is no oversight
+
+
+@dataclass(frozen=True)
+class Items:
+    """The items of a file, and what is wrong with the rows that are none, in words."""
+
+    items: list[Item]
+    faults: list[str]
+
+
+def read_items(path: Path, shape: Shape) -> Items:
+    """Raises `UserError` where a row is no item of the shape, unless that is one row in a hundred: such rows are left
+    out, and told."""
+    found, wanted = Items([], []), shape.fields
     for place, values in read_values(path):
         asked = shape.of_row(values)
-        faults = [fault for name, sort in asked.fields.items() if (fault := _fault(values, name, sort, asked))]
-        if faults:
-            wanted = ", ".join(f"{name} ({SORTS[sort]})" for name, sort in asked.fields.items())
-            raise refuse(str(path), f"{place}: {'; '.join(faults)}", wanted)
-        items.append(Item(str(values.get("id", place)), values, asked))
-    if not items:
+        if wrong := [fault for name, sort in asked.fields.items() if (fault := _fault(values, name, sort, asked))]:
+            found.faults.append(f"{place}: {'; '.join(wrong)}")
+            wanted = asked.fields
+        else:
+            found.items.append(Item(str(values.get("id", place)), values, asked))
+    rows = len(found.items) + len(found.faults)
+    if not rows:
         raise refuse(str(path), "no items", "a row a line")
-    return items
+    if len(found.faults) > MOST_FAULTY * rows:
+        more = f" (and {len(found.faults) - 1} more rows)" if len(found.faults) > 1 else ""
+        allowed = ", ".join(f"{name} ({SORTS[sort]})" for name, sort in wanted.items())
+        raise refuse(str(path), f"{found.faults[0]}{more}", allowed)
+    return found
 
 
 SORTS = {
@@ -93,7 +110,7 @@ SORTS = {
 
 def _fault(values: Mapping[str, Any], name: str, sort: str, shape: Shape) -> str:
     """What is wrong with a field, in words; empty if nothing is."""
-    value = values.get(name)
+    value: Any = values.get(name)
     if value is None:
         return f"no {name}"
     if sort == "text" and not (isinstance(value, str) and value.strip()):
@@ -103,15 +120,15 @@ def _fault(values: Mapping[str, Any], name: str, sort: str, shape: Shape) -> str
         texts = value if isinstance(value, list) else []
         if len(texts) < least or not all(isinstance(text, str) and text.strip() for text in texts):
             return f"{name} is no list of {least} texts and more, none of them empty"
-    if sort == "option" and not (_whole(value) and 0 <= value < _number_of_options(values, shape)):
+    if sort == "option" and not _below(value, _number_of_options(values, shape)):
         return f"{name} is {value!r}, none of {_number_of_options(values, shape)} options"
-    if sort == "flag" and not (_whole(value) and value in (0, 1)):
+    if sort == "flag" and not _below(value, 2):
         return f"{name} is {value!r}"
     return ""
 
 
-def _whole(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
+def _below(value: Any, number: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < number
 
 
 def _number_of_options(values: Mapping[str, Any], shape: Shape) -> int:

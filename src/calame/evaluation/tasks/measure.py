@@ -14,6 +14,7 @@ from calame.evaluation.tasks.harness_names import Spec, groups_file, members
 from calame.evaluation.tasks.manifest import Task, read_manifest
 from calame.evaluation.tasks.own import measure_own
 from calame.evaluation.tasks.profile import profiles_of
+from calame.evaluation.tasks.shape import shape_of
 from calame.inference.load import Loaded
 from calame.model.config import count_parameters
 from calame.recipe.errors import Problem, UserError, refuse
@@ -51,8 +52,8 @@ def measure_tasks(loaded: Loaded, keys: Evaluation, folder: Path, choice: Choice
         try:
             results.append(measure_own(loaded, task, keys.shots or 0, keys.limit, folder))
         except UserError as error:
-            excluded.append({"name": task.name, "reason": str(error)})
-            say(f"  {task.name}: excluded: {error}")
+            excluded.append({"name": task.name, "reason": in_a_line(error)})
+            say(f"  {task.name}: excluded: {in_a_line(error)}")
     if choice.harness:
         from calame.evaluation.tasks.harness import measure_harness
 
@@ -115,6 +116,10 @@ def _with_harness(choice: Choice, names: Sequence[str], near: Sequence[str]) -> 
     return replace(choice, harness=list({str(spec): spec for spec in specs}.values()), manager=manager)
 
 
+def in_a_line(error: UserError) -> str:
+    return " ".join(str(error).split())
+
+
 def about(loaded: Loaded) -> dict[str, Any]:
     """Which model the numbers are of, and how it computed."""
     return {
@@ -127,6 +132,18 @@ def about(loaded: Loaded) -> dict[str, Any]:
     }
 
 
-def metrics_of(found: Found) -> dict[str, float]:
-    """The headlines under the names that telemetry gives them, `eval/TASK`."""
-    return {f"eval/{r['name']}": r["figures"][r["headline"]]["value"] for r in found["results"]}
+QUICK = ("options", "threshold", "cloze")  # kinds that read each item once, and generate nothing
+QUICK_ITEMS = 200
+
+
+def quick_scores(loaded: Loaded, tasks: Sequence[Task], limit: int = QUICK_ITEMS) -> dict[str, float]:
+    """Headlines of a cheap part, for in between a training: the same `limit` items of each task each time, of tasks
+    that generate nothing, under their names in telemetry, `eval/TASK`. The model is left as it was found."""
+    training = loaded.model.training
+    loaded.model.eval()
+    try:
+        quick = [task for task in tasks if shape_of(task.shape, task.language, task.name, task.own).kind in QUICK]
+        results = [measure_own(loaded, task, 0, limit, None) for task in quick]
+    finally:
+        loaded.model.train(training)
+    return {f"eval/{result['name']}": result["figures"][result["headline"]]["value"] for result in results}

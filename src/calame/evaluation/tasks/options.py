@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from calame.evaluation.pairs import to_requests
 from calame.evaluation.score import score
-from calame.evaluation.tasks.figures import OPTIONS, Chance, mean_of
+from calame.evaluation.tasks.figures import ALIKE, OPTIONS, Chance, mean_of
 from calame.evaluation.tasks.items import Item
 from calame.evaluation.tasks.outcome import Done, Outcome
 from calame.evaluation.tasks.shots import Chosen
@@ -37,12 +38,12 @@ def measure_options(loaded: Loaded, chosen: Chosen, metrics: Sequence[str], done
             found.append((item, np.array([one.logprob for one in whole])))
             cut += any(one.cut for one in whole)
     rows = [_row(item, logprobs) for item, logprobs in found]
-    chance = Chance(float(np.mean([1 / len(item.options) for item, _ in found])), OPTIONS) if found else None
+    chance = chance_of([item for item, _ in found])
     figures = {metric: mean_of([row[metric] for row in rows], chance) for metric in metrics}
-    return Outcome(figures, rows, cut, len(chosen.items) - len(found), _labels([item for item, _ in found]))
+    return Outcome(figures, rows, cut, len(chosen.items) - len(found))
 
 
-def _row(item: Item, logprobs: np.ndarray) -> dict[str, object]:
+def _row(item: Item, logprobs: np.ndarray) -> dict[str, Any]:
     sizes = np.array([len(item.continuation(option).strip().encode()) for option in item.options])
     return {
         "id": item.id,
@@ -59,9 +60,11 @@ def share(values: np.ndarray, right: int) -> float:
     return float(best[right]) / int(best.sum())
 
 
-def _labels(items: Sequence[Item]) -> list[str]:
-    """Where the options are the same for all items: what answering always alike would reach."""
-    if not items or not items[0].shape.words:
-        return []
-    most = Counter(item.right for item in items).most_common(1)[0][1]
-    return [f"answering always alike would reach {most / len(items):.1%}"]
+def chance_of(items: Sequence[Item]) -> Chance | None:
+    """One option in as many as there are; where all items have the same options, what answering always alike reaches,
+    if that is more."""
+    if not items:
+        return None
+    share = float(np.mean([1 / len(item.options) for item in items]))
+    often = Counter(item.right for item in items).most_common(1)[0][1] / len(items)
+    return Chance(often, ALIKE) if items[0].shape.words and often > share else Chance(share, OPTIONS)

@@ -33,8 +33,9 @@ KINDS: Mapping[str, Kind] = {
 }
 
 
-def measure_own(loaded: Loaded, task: Task, shots: int, limit: int | None, folder: Path) -> dict[str, Any]:
-    """The result of a task, as `docs/evaluation-benchmarks.md` describes it; every item's in `folder`/NAME.jsonl.
+def measure_own(loaded: Loaded, task: Task, shots: int, limit: int | None, folder: Path | None) -> dict[str, Any]:
+    """The result of a task, as `docs/evaluation-benchmarks.md` describes it; every item's in `folder`/NAME.jsonl, where
+    a folder is given.
 
     Raises `UserError` with the reason why it cannot be measured."""
     start = time.monotonic()
@@ -42,12 +43,14 @@ def measure_own(loaded: Loaded, task: Task, shots: int, limit: int | None, folde
         raise refuse(str(task.path), "no such file")
     shape = shape_of(task.shape, task.language, task.name, task.own)
     if shape.kind not in KINDS:
-        raise refuse(task.name, f"not measured: {shape.reason}")
-    chosen = choose_items(read_items(task.path, shape), shape, shots, task.train, limit)
+        raise refuse(task.path.name, shape.reason)
+    read = read_items(task.path, shape)
+    chosen = choose_items(read.items, shape, shots, task.train, limit)
     with Bar(task.name, _asked(chosen), "requests") as bar:
         outcome = KINDS[shape.kind](loaded, chosen, shape.metrics, bar.advance)
-    with atomic(folder / f"{task.name}.jsonl", "w") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in outcome.rows)
+    if folder:
+        with atomic(folder / f"{task.name}.jsonl", "w") as file:
+            file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in outcome.rows)
     return {
         "name": task.name,
         "by": "calame",
@@ -64,7 +67,7 @@ def measure_own(loaded: Loaded, task: Task, shots: int, limit: int | None, folde
         "unscored": outcome.unscored,
         "left_out": chosen.left_out,
         "parts": parts_of(outcome, chosen.items, shape),
-        "notes": outcome.notes,
+        "notes": [*outcome.notes, *(f"left out, no item: {fault}" for fault in read.faults)],
         "about": dict(task.about),
         "seconds": round(time.monotonic() - start, 1),
     }

@@ -47,7 +47,7 @@ def words(found: ByModel) -> list[str]:
     better, not_better = [], []
     for result in measured["results"]:
         figure = result["figures"][result["headline"]]
-        if figure["chance"] is not None and figure["low"] is not None:
+        if result.get("category") != "" and figure["chance"] is not None and figure["low"] is not None:
             (better if figure["low"] > figure["chance"] else not_better).append(result["name"])
     told = [f"The {model} model is above chance, beyond the error, on {', '.join(better)}."] if better else []
     return told + ([f"It is not above chance on {', '.join(not_better)}."] if not_better else [])

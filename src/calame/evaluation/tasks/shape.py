@@ -97,7 +97,7 @@ def shape_of(name: str, language: str, where: str, own: Mapping[str, str]) -> Sh
     variants = [] if own else data.pop("variants", [])
     base = {key: value for key, value in data.items() if key != "variants"}
     return replace(
-        _shape(name, language, where, base | own),
+        _shape(name, language, where, {**base, **own}),
         variants=tuple((v["when"], _shape(name, language, where, base | _without_when(v))) for v in variants),
     )
 

@@ -36,7 +36,7 @@ def choose_items(items: Sequence[Item], shape: Shape, shots: int, train: Path | 
 
     Raises `UserError` for a train file that holds one of the items, and where nothing is left to be measured."""
     shots = shots if shape.shots else 0
-    examples = (read_items(train, shape) if train else list(items))[:shots]
+    examples = (read_items(train, shape).items if train else list(items))[:shots]
     if len(examples) < shots:
         raise refuse(str(train or "items"), f"{len(examples)} rows for {shots} examples", f"at least {shots}")
     if train:
