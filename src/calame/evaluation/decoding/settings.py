@@ -1,4 +1,4 @@
-"""Settings of the sampler: those that are tried, their names, how simple each is, and what `transformers` calls them."""
+"""Settings of the sampler: those that are tried, their names, how simple each is, and their names elsewhere."""
 
 from __future__ import annotations
 
