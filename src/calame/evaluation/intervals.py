@@ -1,4 +1,5 @@
-"""Intervals of measured numbers, by bootstrap (Efron 1979): what was measured is drawn again, with replacement.
+"""Intervals of measured numbers, by bootstrap (Efron 1979): what was measured is drawn again, with replacement; or by
+jackknife, each thing being left out in turn.
 
 Every draw is seeded, so that a report made again says the same.
 """
@@ -42,11 +43,22 @@ def mean_interval(values: Sequence[float] | np.ndarray, seed: int = 0) -> Interv
 
 
 def interval_of(things: Sequence[Any], statistic: Callable[[list[Any]], float], seed: int = 0) -> Interval:
-    """A statistic of all things together, as the distinct bigrams of many generations."""
+    """A statistic of all things together, as a ratio of two sums. Not for what counts different things, as distinct
+    bigrams do: a thing drawn twice is no new one, so that every draw lies below the value (`jackknife_interval`)."""
     if not things:
         raise ValueError("no things: nothing was measured")
     drawn = [statistic([things[place] for place in chosen]) for chosen in _draws(len(things), seed)]
     return _interval(statistic(list(things)), drawn, len(things))
+
+
+def jackknife_interval(value: float, without: Sequence[float]) -> Interval:
+    """A share of all things together, from what it is without each of them in turn: 1.96 standard errors of the
+    jackknife (Tukey 1958) to both sides, within 0 and 1. Of a single thing nothing is known: 0 to 1."""
+    number = len(without)
+    if number < 2:
+        return Interval(value, 0.0, 1.0, number)
+    error = np.sqrt((number - 1) * np.var(np.asarray(without, dtype=np.float64)))
+    return Interval(value, max(0.0, value - 1.96 * error), min(1.0, value + 1.96 * error), number)
 
 
 def difference_interval(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Interval:
