@@ -34,8 +34,8 @@ def test_the_score_is_the_declared_sum() -> None:
 
 
 def test_a_setting_does_not_win_by_saying_nothing() -> None:
-    silent = Measured(("loop_rate", "distinct_2"), ("a",), ("fr",), np.zeros((1, 2)), np.zeros((1, 2)))
-    assert Objective({"loop_rate": -1.0, "distinct_2": 1.0}).of(silent).value == approx(-1.0)
+    silent = Measured(("loop_rate", "distinct_2_mean"), ("a",), ("fr",), np.zeros((1, 2)), np.zeros((1, 2)))
+    assert Objective({"loop_rate": -1.0, "distinct_2_mean": 1.0}).of(silent).value == approx(-1.0)
 
 
 def test_the_leaderboard_has_the_best_first_and_says_who_is_inside_the_noise() -> None:

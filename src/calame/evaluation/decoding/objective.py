@@ -20,7 +20,7 @@ SURPRISE = "surprise"
 WEIGHTS = {
     "completion_rate": 1.0,
     "language_consistency": 1.0,
-    "distinct_2": 0.5,
+    "distinct_2_mean": 0.5,
     "loop_rate": -1.0,
     "repeated_4gram_rate": -0.5,
     "language_switch_rate": -0.5,

@@ -101,7 +101,7 @@ def with_presets(settings: Iterable[Setting]) -> list[Setting]:
 
 
 def _setting(values: Mapping[str, float]) -> Setting:
-    whole = {knob: int(value) if knob in ("top_k", "no_repeat_ngram") else value for knob, value in values.items()}
+    whole: dict[str, Any] = {knob: int(v) if knob in ("top_k", "no_repeat_ngram") else v for knob, v in values.items()}
     return Setting(**whole).plain()
 
 

@@ -50,7 +50,7 @@ class Task:
     """What is judged: the texts of A, and of B if there is one; `people`: labels that they gave."""
 
     names: tuple[str, ...]
-    texts: tuple[Sequence[Generation], ...]
+    texts: Sequence[Sequence[Generation]]
     rubrics: Rubrics
     by: Literal["pairs", "marks"]
     people: Labels = field(default_factory=dict)
@@ -76,9 +76,10 @@ def judge(task: Task, judges: Sequence[Model], folder: Path, patience: Patience 
     task.rubrics.check([one.language for texts in task.texts for one in texts])
     if task.by == "pairs" and len(task.texts) < 2:
         raise refuse("--by", "pairs need the texts of two models", "marks, or a second file or model")
-    pairs, alone = pair_up(*task.texts) if len(task.texts) > 1 else ([], 0)
+    ours, theirs = task.texts[0], task.texts[1] if len(task.texts) > 1 else None
+    pairs, alone = pair_up(ours, theirs) if theirs is not None else ([], 0)
     pairs = take(pairs, task.limit)
-    texts = [[pair.a for pair in pairs], [pair.b for pair in pairs]] if pairs else [take(task.texts[0], task.limit)]
+    texts = [[pair.a for pair in pairs], [pair.b for pair in pairs]] if pairs else [take(ours, task.limit)]
     found = _Found()
     for model in judges:
         name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.name)

@@ -42,7 +42,8 @@ def parse_marks(answer: str, criteria: Mapping[str, str], scale: tuple[int, int]
         data = data[0] if len(data) == 1 else None
     if not isinstance(data, Mapping):
         return None
-    held = data.get("marks") if isinstance(data.get("marks"), Mapping) else data
+    nested = data.get("marks")
+    held = nested if isinstance(nested, Mapping) else data
     marks = {name: _mark(held.get(name)) for name in criteria}
     whole = {name: mark for name, mark in marks.items() if mark is not None and scale[0] <= mark <= scale[1]}
     return (whole, _reason(data)) if len(whole) == len(criteria) else None
