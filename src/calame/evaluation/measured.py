@@ -9,14 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 
 from calame.evaluation.intervals import DRAWS, LEVEL, Interval
 
-AT_ONCE = 100  # draws; what they take is this x things x 8 bytes
+AT_ONCE = 100  # draws; what they take is this x things x 8 bytes, and all of them DRAWS x things bytes
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ class Measured:
 
     def drawn_by_group(self, seed: int = 0) -> np.ndarray:
         """(DRAWS, s, m) the same of things drawn again. Equal things and seeds are drawn alike."""
-        return np.stack([self._draw(rows, [seed, place]) for place, rows in enumerate(self._rows())], axis=1)
+        return np.stack([self._draw(rows, (seed, place)) for place, rows in enumerate(self._rows())], axis=1)
 
     def values(self) -> np.ndarray:
         """(m) the numbers over all strata; NaN where one of these has none."""
@@ -87,12 +87,12 @@ class Measured:
         strata = np.asarray(self.strata)
         return [np.flatnonzero(strata == group) for group in self.groups]
 
-    def _draw(self, rows: np.ndarray, seed: list[int]) -> np.ndarray:
-        """(DRAWS, m) ratios of one stratum: how often each thing was drawn is multinomial."""
-        draw, number, found = np.random.default_rng(seed), len(rows), []
-        for _ in range(0, DRAWS, AT_ONCE):
-            often = draw.multinomial(number, np.full(number, 1 / number), AT_ONCE).astype(np.float64)
-            found.append(_ratio(often @ self.above[rows], often @ self.below[rows]))
+    def _draw(self, rows: np.ndarray, seed: tuple[int, int]) -> np.ndarray:
+        """(DRAWS, m) ratios of one stratum."""
+        above, below, found = self.above[rows], self.below[rows], []
+        for start in range(0, DRAWS, AT_ONCE):
+            often = _how_often(len(rows), seed)[start : start + AT_ONCE].astype(np.float64)
+            found.append(_ratio(often @ above, often @ below))
         return np.concatenate(found)
 
     def as_json(self) -> dict[str, Any]:
@@ -112,6 +112,13 @@ class Measured:
         return Measured(
             tuple(data["names"]), tuple(data["things"]), tuple(data["strata"]), above, below, data["weights"]
         )
+
+
+@lru_cache(8)
+def _how_often(number: int, seed: tuple[int, int]) -> np.ndarray:
+    """(DRAWS, number) how often each thing is drawn, in one byte: of more than 255 things none is drawn so often."""
+    draw, even = np.random.default_rng(seed), np.full(number, 1 / number)
+    return np.concatenate([draw.multinomial(number, even, AT_ONCE).astype(np.uint8) for _ in range(0, DRAWS, AT_ONCE)])
 
 
 def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ class Plan:
     settings: Sequence[Setting]
     prompts: Sequence[Prompt]
     objective: Objective
-    way: Way = Way()
+    way: Way
     reference: Reference = field(default_factory=dict)
     method: str = ""
     space: Mapping[str, Sequence[float]] = field(default_factory=dict)

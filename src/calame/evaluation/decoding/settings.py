@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from calame.inference.generate import Sampling
+from calame.inference.sampling import Sampling
 from calame.recipe.errors import Problem, UserError
 
 
