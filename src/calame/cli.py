@@ -282,10 +282,14 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
     def call(options: argparse.Namespace) -> None:
         from pathlib import Path
 
-        from calame.inference.load import load_any
+        from calame.evaluation.decoding.files import recommended_file
+        from calame.evaluation.decoding.recommended import recommended_for
+        from calame.inference.load import load_any, run_folder
         from calame.release.huggingface import export
 
-        export(load_any(options.model, options.runs, "cpu", options.base), Path(options.folder), options.dtype)
+        loaded = load_any(options.model, options.runs, "cpu", options.base)
+        recommended = recommended_file(run_folder(options.model, options.runs), options.base)
+        export(loaded, Path(options.folder), options.dtype, recommended_for(loaded, recommended))
 
     verb.set_defaults(call=call)
 

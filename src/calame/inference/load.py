@@ -42,7 +42,7 @@ class Loaded:
 def load_any(name: str, runs: str = "runs", device: str = "auto", base: bool = False) -> Loaded:
     """`name`: a run (its tuned model, or with `base` its selected pretrained one), a checkpoint folder, or a Hugging
     Face folder. Raises `UserError` if it is none of them."""
-    path = Path(name) if Path(name).exists() else Path(runs) / name
+    path = run_folder(name, runs)
     if (path / "config.json").is_file():
         return load_huggingface(path, device)
     if checkpoint.STEP.match(path.name):
@@ -56,6 +56,11 @@ def load_any(name: str, runs: str = "runs", device: str = "auto", base: bool = F
         "a run's name, a folder step-XXXXXXXX, or a folder with config.json",
         "train first: calame run RECIPE",
     )
+
+
+def run_folder(name: str, runs: str = "runs") -> Path:
+    """The folder that a run's name, or its path, stands for."""
+    return Path(name) if Path(name).exists() else Path(runs) / name
 
 
 def in_bf16(loaded: Loaded) -> Loaded:

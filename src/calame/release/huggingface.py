@@ -15,11 +15,13 @@ import torch
 from safetensors.torch import save_file
 from tokenizers.processors import TemplateProcessing
 
+from calame.evaluation.decoding.files import RECOMMENDED, Recommended
+from calame.evaluation.records import write_record
 from calame.inference.load import PASSED, Loaded
 from calame.model.decoder import Decoder
 from calame.model.huggingface import to_config, to_weights
 from calame.recipe.errors import refuse
-from calame.run.files import explain_full_disk, write_json
+from calame.run.files import explain_full_disk, read_json, write_json
 from calame.run.progress import say
 from calame.tokenizer.policy import CHAT_TEMPLATE
 from calame.tokenizer.tokenizer import Tokenizer
@@ -47,8 +49,9 @@ class GateFailed(Exception):
     """The exported folder is not the model that was trained; it was not put in place. Exit code 1."""
 
 
-def export(loaded: Loaded, folder: Path, dtype: str) -> dict[str, Any]:
-    """Write `folder` with weights in `dtype` (float32, bfloat16); returns the gate's figures.
+def export(loaded: Loaded, folder: Path, dtype: str, decoding: Recommended | None = None) -> dict[str, Any]:
+    """Write `folder` with weights in `dtype` (float32, bfloat16); returns the gate's figures. `decoding`: what a search
+    recommends; it becomes the generation configuration, and lies beside.
 
     Raises `GateFailed`, and leaves nothing behind, if the folder does not pass; `UserError` if something else than an
     earlier export is in the way.
@@ -64,9 +67,12 @@ def export(loaded: Loaded, folder: Path, dtype: str) -> dict[str, Any]:
     try:
         with explain_full_disk(folder):
             tensors = write_model(loaded, temporary, dtype)
+            if decoding:
+                write_decoding(decoding, temporary)
             write_tokenizer(loaded.tokenizer, temporary, loaded.model.config.max_position_embeddings)
         figures = gate(loaded, tensors, temporary)
         policy = {} if loaded.tokenizer.beginning else {"bos": "none"}
+        policy |= {"decoding": decoding.name} if decoding else {}
         write_json(temporary / PASSED, {**figures, "tuned": loaded.tuned, **policy})
         _put_in_place(temporary, folder)
     finally:
@@ -104,6 +110,13 @@ def write_model(loaded: Loaded, folder: Path, dtype: str) -> dict[str, torch.Ten
     save_file(to_weights(tensors, loaded.model.config), folder / "model.safetensors", {"format": "pt"})
     (folder / "model.safetensors").chmod(0o644)  # written for its owner alone, unlike the files beside it
     return tensors
+
+
+def write_decoding(decoding: Recommended, folder: Path) -> None:
+    """The recommended parameters in generation_config.json, and the recommendation itself."""
+    plain = read_json(folder / "generation_config.json")
+    write_json(folder / "generation_config.json", plain | decoding.transformers)
+    write_record(folder / RECOMMENDED, decoding)
 
 
 def write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from calame.corpus.files import name_in
 from calame.corpus.ledger import provenance
 from calame.corpus.read import SourceReader
+from calame.evaluation.decoding.files import recommended_file
 from calame.recipe.cleaning import NEEDS
 from calame.recipe.errors import Problem, UserError
 from calame.recipe.mixture import kinds_matter
@@ -322,15 +323,20 @@ class _Builder:
 
     def _release(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
+        recommended = recommended_file(self.folder.path)
+        files = {recommended.name: self.hashes.of(recommended)} if recommended.is_file() else {}
 
         def make(work: Work) -> None:
+            from calame.evaluation.decoding.recommended import recommended_for
             from calame.inference.load import load_checkpoint
             from calame.release.huggingface import export
 
             *_, last = _models(work.before).values()
-            export(load_checkpoint(last, "cpu"), work.folder / "huggingface", recipe.release.dtype)
+            loaded = load_checkpoint(last, "cpu")
+            decoding = recommended_for(loaded, recommended)
+            export(loaded, work.folder / "huggingface", recipe.release.dtype, decoding)
 
-        return Stage("release", _version("release"), {"release": _keys(recipe.release)}, make, before=tuple(before))
+        return Stage("release", _version("release"), {"release": _keys(recipe.release)}, make, files, tuple(before))
 
     def _loaded(self) -> dict[str, str]:
         """The content hash of the checkpoint that pretraining begins from, wherever it lies."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -12,6 +13,12 @@ SUMMARY, REPORT, RECOMMENDED = "decoding_summary.json", "decoding_report.md", "r
 JOURNAL = ".tried.jsonl"
 LEADERBOARD, GENERATIONS = "{half}_leaderboard.csv", "{half}_generations.jsonl"
 NUMBERS = ("value", "low", "high")
+FOLDER, FOLDER_OF_BASE = "decoding", "decoding-base"  # in the folder of a run
+
+
+def recommended_file(run: Path, base: bool = False) -> Path:
+    """Where a run's recommendation stands: of what is released, or of the pretrained model."""
+    return run / (FOLDER_OF_BASE if base else FOLDER) / RECOMMENDED
 
 
 class Parameters(Record):

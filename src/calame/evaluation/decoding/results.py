@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from calame.evaluation.behaviour.prompts import Half
 from calame.evaluation.behaviour.repetition import pooled_distinct
 from calame.evaluation.decoding import files
 from calame.evaluation.decoding.decide import Place
@@ -19,18 +20,19 @@ from calame.evaluation.records import Number, number_of, write_record, write_row
 from calame.inference.load import Loaded
 from calame.run.files import atomic
 
+HALVES: tuple[Half, Half] = ("tuning", "holdout")
 SHOWN = 10  # settings of the tuning leaderboard that the report shows
 
 
 def write_results(outcome: Outcome, loaded: Loaded, folder: Path) -> tuple[Summary, Recommended]:
     """Write every file of the search; returns the summary and what is recommended."""
-    boards = {half: [_entry(place) for place in board] for half, board in outcome.boards.items()}
+    tuning, holdout = ([_entry(place) for place in outcome.boards[half]] for half in HALVES)
     roles = {setting.name: role for role, setting in outcome.roles.items()}
-    for half, board in boards.items():
+    for half, board in zip(HALVES, (tuning, holdout), strict=True):
         with atomic(folder / files.LEADERBOARD.format(half=half), "w") as file:
             csv.writer(file, lineterminator="\n").writerows(_rows(board, roles if half == "holdout" else {}))
         write_rows(folder / files.GENERATIONS.format(half=half), _said(outcome.trials[half].values()))
-    summary = _summary(outcome, loaded, boards["tuning"], boards["holdout"])
+    summary = _summary(outcome, loaded, tuning, holdout)
     recommended = _recommended(outcome, summary)
     write_record(folder / files.SUMMARY, summary)
     write_record(folder / files.RECOMMENDED, recommended)
