@@ -15,7 +15,7 @@ from calame.run.progress import say
 
 
 def recommended_for(loaded: Loaded, file: Path) -> Recommended | None:
-    """What the file recommends for these weights; None, said aloud, where it is of others. Raises `UserError` for a file
+    """What a file recommends for these weights; None, said aloud, where it is of others. Raises `UserError` for a file
     that is none of ours."""
     if not file.is_file():
         return None
