@@ -196,18 +196,25 @@ class RandomData:
 
 
 class ScriptedModel:
-    """In the place of a model: says what its script holds, a list of ids for each prompt, whatever it reads."""
+    """In the place of a model: after the prompt it reads as the n-th it says the n-th list of its script (after the
+    last, the first again), in a circle. It notes a row's list, and how far it is, where a model keeps keys."""
 
     def __init__(self, script: Sequence[Sequence[int]], config: ModelConfig | None = None):
-        self.script, self.config, self.said = script, config or config_of(), 0
-        self.read: list[list[int]] = []  # the ids of the first prompt at each step
+        self.script, self.config, self.asked = script, config or config_of(), 0
+        self.head = torch.zeros(0)
+        self.read: list[list[int]] = []  # the ids of the first row in each pass
 
-    def __call__(self, tokens: Tensor, cache: Any = None) -> Tensor:
+    def __call__(self, tokens: Tensor, positions: Tensor | None = None, cache: Any = None) -> Tensor:
         self.read.append(tokens[0].tolist())
+        which, said = cache.keys[0, :, 0, 0, 0], cache.values[0, :, 0, 0, 0]
+        if positions is None:
+            which.copy_(torch.arange(self.asked, self.asked + len(tokens)) % len(self.script))
+            self.asked += len(tokens)
+            said.zero_()
         hidden = torch.zeros(*tokens.shape, self.config.vocab_size)
-        for row, ids in enumerate(self.script):
-            hidden[row, -1, ids[self.said % len(ids)]] = 100.0
-        self.said += 1
+        for row, ids in enumerate(self.script[int(number)] for number in which):
+            hidden[row, :, ids[int(said[row]) % len(ids)]] = 100.0
+        said += 1
         return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:

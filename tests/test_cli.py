@@ -34,6 +34,7 @@ MISTAKES = [
     (["run", "toy.yaml", "--only", "nowhere"], "no stage is called so"),
     (["status", "toy.yaml", "model.hidden_size=100"], "does not divide"),
     (["chat", "nobody"], "is no run, checkpoint or model folder"),
+    (["generate", "nobody", "--prompt", "a", "--min-p", "2"], "min_p: 2.0"),
     (["new", "x", "--text", "nowhere"], "no such file or folder"),
     (["trace", "1", "toy.yaml"], "not made yet"),
     (["report", "toy.yaml"], "no run is there"),

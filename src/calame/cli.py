@@ -7,9 +7,13 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import calame
 from calame.cli_corpus import add_corpus
+
+if TYPE_CHECKING:
+    from calame.inference.sampling import Sampling
 
 EPILOG = "The longest road is short: calame run petit-monde, then calame chat petit-monde."
 
@@ -111,10 +115,21 @@ def _sampling_arguments(verb: argparse.ArgumentParser, temperature: float, limit
     verb.add_argument(
         "--temperature", type=float, default=temperature, help=f"0: always the likeliest ({temperature:g})"
     )
-    verb.add_argument("--top-k", type=int, default=50)
-    verb.add_argument("--top-p", type=float, default=0.95)
+    verb.add_argument("--top-k", type=int, default=50, help="draw among so many of the likeliest (50); 0: all")
+    verb.add_argument("--top-p", type=float, default=0.95, help="and among those that make up this share (0.95)")
+    verb.add_argument("--min-p", type=float, default=0.0, help="and at least this share as likely as the likeliest (0)")
+    verb.add_argument("--repetition-penalty", type=float, default=1.0, help="against what was said already (1: none)")
+    verb.add_argument("--no-repeat-ngram", type=int, default=0, help="no so many tokens in a row twice (0: they may)")
     verb.add_argument("--seed", type=int, default=0)
     verb.add_argument("--limit", type=int, default=limit, help=f"most new tokens ({limit})")
+
+
+def _sampling(options: argparse.Namespace) -> Sampling:
+    from calame.inference.sampling import Sampling
+
+    sampling = Sampling(**{field: getattr(options, field) for field in Sampling.__dataclass_fields__})
+    sampling.check()
+    return sampling
 
 
 def _add_run(verbs: argparse._SubParsersAction) -> None:
@@ -228,11 +243,11 @@ def _add_generate(verbs: argparse._SubParsersAction) -> None:
     _sampling_arguments(verb, 0.8, 128)
 
     def call(options: argparse.Namespace) -> None:
-        from calame.inference.generate import Sampling, stream_text
+        from calame.inference.generate import stream_text
         from calame.inference.load import load_any
 
+        sampling = _sampling(options)
         loaded = load_any(options.model, options.runs, options.device, options.base)
-        sampling = Sampling(options.temperature, options.top_k, options.top_p, options.seed, options.limit)
         sys.stdout.write(options.prompt)
         for piece in stream_text(loaded, loaded.tokenizer.prompt(options.prompt), sampling):
             sys.stdout.write(piece)
@@ -250,10 +265,9 @@ def _add_chat(verbs: argparse._SubParsersAction) -> None:
 
     def call(options: argparse.Namespace) -> None:
         from calame.inference.chat import chat
-        from calame.inference.generate import Sampling
         from calame.inference.load import load_any
 
-        sampling = Sampling(options.temperature, options.top_k, options.top_p, options.seed, options.limit)
+        sampling = _sampling(options)
         chat(load_any(options.model, options.runs, options.device, options.base), sampling, options.language)
 
     verb.set_defaults(call=call)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,32 +11,63 @@ from pytest import mark, raises
 from torch import Tensor
 
 from builders import ScriptedModel, decoder_of, loaded_of, tokenizer_of, transformers_twin
-from calame.inference.generate import Sampling, complete, stream_ids
+from calame.inference.generate import Completion, complete, stream_ids
+from calame.inference.load import in_bf16
+from calame.inference.sampling import Sampling
 from calame.recipe.errors import UserError
 
-PROMPTS = [[2, 50, 60, 70], [2, 200], [2, 9, 300, 41], [2, 100, 120, 140, 160, 180, 7]]
+PROMPTS = [[2, 50, 60, 70], [2, 200], [2, 9, 300, 41], [2, 100, 120, 140, 160, 180, 7], [2]]
+SHAPES: dict[str, dict[str, Any]] = {
+    "grouped": {},
+    "untied": {"num_key_value_heads": 4, "tie_word_embeddings": False},
+    "qwen3": {"family": "qwen3", "head_dim": 10},
+    "gpt2": {"family": "gpt2", "num_key_value_heads": 4},
+}
+PENALISED = Sampling(limit=40, repetition_penalty=1.3, no_repeat_ngram=2)
+SAMPLED = Sampling(temperature=1.2, top_k=40, top_p=0.95, min_p=0.01, seed=3, limit=30)
 
 
-def greedily(prompt: Sequence[int], new: int, cached: bool, **shape: Any) -> list[int]:
-    theirs = transformers_twin(decoder_of(**shape))
-    out = theirs.generate(  # type: ignore[operator]
-        torch.tensor([list(prompt)]),
+def theirs(prompts: Sequence[Sequence[int]], sampling: Sampling, cached: bool = True, **shape: Any) -> list[list[int]]:
+    """What `transformers` continues prompts of one length with, greedily."""
+    out = transformers_twin(decoder_of(**shape)).generate(
+        torch.tensor([list(prompt) for prompt in prompts]),
         do_sample=False,
-        max_new_tokens=new,
+        max_new_tokens=sampling.limit,
         eos_token_id=[3, 5],
         pad_token_id=0,
         use_cache=cached,
+        repetition_penalty=sampling.repetition_penalty,
+        no_repeat_ngram_size=sampling.no_repeat_ngram,
     )
-    return out[0, len(prompt) :].tolist()
+    return [row.tolist() for row in out[:, len(prompts[0]) :]]
+
+
+def found_of(completion: Completion, wanted: Sequence[int]) -> bool:
+    """Whether a completion is what they generate, whose last id is a stop where it stopped."""
+    return list(completion.ids) == wanted[: len(wanted) - completion.stopped] and completion.stopped == (
+        wanted[-1] in (3, 5)
+    )
 
 
 @mark.parametrize("cached", (True, False), ids=("their cache", "no cache"))
-@mark.parametrize("shape", ({}, {"num_key_value_heads": 4, "tie_word_embeddings": False}), ids=("grouped", "untied"))
-def test_greedy_generation_equals_transformers(shape: dict[str, Any], cached: bool) -> None:
-    loaded = loaded_of(decoder_of(**shape))
-    for prompt in PROMPTS:
-        found = [step[0] for step in stream_ids(loaded, [prompt], Sampling(limit=40))]
-        assert found == greedily(prompt, 40, cached, **shape)
+@mark.parametrize("sampling", (Sampling(limit=40), PENALISED), ids=("plain", "penalised"))
+@mark.parametrize("shape", SHAPES)
+def test_greedy_generation_equals_transformers(shape: str, sampling: Sampling, cached: bool) -> None:
+    loaded = loaded_of(decoder_of(**SHAPES[shape]))
+    together = complete(loaded, PROMPTS, sampling)
+    for prompt, completion in zip(PROMPTS, together, strict=True):
+        (wanted,) = theirs([prompt], sampling, cached, **SHAPES[shape])
+        assert [step[0] for step in stream_ids(loaded, [prompt], sampling)] == wanted, "alone"
+        assert found_of(completion, wanted), "beside prompts of other lengths"
+
+
+@mark.parametrize("shape", SHAPES)
+def test_their_batch_of_one_length_is_ours(shape: str) -> None:
+    prompts = [[2, *range(start, start + 5)] for start in range(10, 250, 30)]
+    found = complete(loaded_of(decoder_of(**SHAPES[shape])), prompts, Sampling(limit=30))
+    for completion, wanted in zip(found, theirs(prompts, Sampling(limit=30), **SHAPES[shape]), strict=True):
+        assert list(completion.ids) == wanted[: len(completion.ids)]
+        assert not completion.stopped or wanted[len(completion.ids)] in (3, 5)
 
 
 @torch.no_grad()
@@ -49,17 +81,42 @@ def test_the_cache_changes_nothing() -> None:
             ids.append(found)
 
 
-@mark.parametrize("at_once", (1, 2, 64))
-def test_many_prompts_are_completed_as_each_alone(at_once: int) -> None:
+@mark.parametrize("sampling", (Sampling(limit=20), SAMPLED), ids=("greedy", "sampled"))
+@mark.parametrize("at_once", (3, 64))
+def test_many_prompts_are_completed_as_each_alone(at_once: int, sampling: Sampling) -> None:
+    """Rows end at different steps and others take their places."""
     loaded = loaded_of(decoder_of())
-    prompts = [*PROMPTS, *PROMPTS[::-1]]
-    together = complete(loaded, prompts, Sampling(limit=20), at_once)
-    assert together == [complete(loaded, [prompt], Sampling(limit=20))[0] for prompt in prompts]
-    for completion, prompt in zip(together, prompts, strict=True):
-        wanted = greedily(prompt, 20, True)
-        assert completion.stopped == (wanted[-1] in (3, 5))
-        assert list(completion.ids) == wanted[: len(wanted) - completion.stopped]
+    prompts = [[2, *range(n, n + 1 + n % 7)] for n in range(10, 40, 2)]
+    together = complete(loaded, prompts, sampling, at_once)
+    assert together == [complete(loaded, [prompt], sampling)[0] for prompt in prompts]
+    assert len({len(completion.ids) for completion in together}) > 1
     assert any(completion.stopped for completion in together)
+
+
+def test_the_order_of_prompts_and_steps_one_by_one_change_nothing() -> None:
+    loaded = loaded_of(decoder_of())
+    found = complete(loaded, PROMPTS, SAMPLED)
+    assert complete(loaded, PROMPTS[::-1], SAMPLED)[::-1] == found
+    for prompt, completion in zip(PROMPTS, found, strict=True):
+        steps = [step[0] for step in stream_ids(loaded, [prompt], SAMPLED)]
+        assert list(completion.ids) == steps[: len(steps) - completion.stopped]
+
+
+def test_equal_prompts_are_sampled_differently_and_each_seed_too() -> None:
+    loaded = loaded_of(decoder_of())
+    found = complete(loaded, [[2, 50]] * 4, SAMPLED)
+    assert len({completion.ids for completion in found}) == 4
+    torch.manual_seed(5)  # the global state does not matter
+    assert complete(loaded, [[2, 50]] * 4, SAMPLED) == found
+    assert complete(loaded, [[2, 50]], replace(SAMPLED, seed=4)) != found[:1]
+
+
+def test_the_other_type_speaks_too() -> None:
+    """Weights, cache and products in bf16: near the fp32 logits, and prompts still do not see each other."""
+    loaded = in_bf16(loaded_of(decoder_of(spread=0.5)))
+    assert loaded.dtype == torch.bfloat16 and loaded.model.cos.dtype == torch.float32
+    together = complete(loaded, PROMPTS, Sampling(limit=10))
+    assert together == [complete(loaded, [prompt], Sampling(limit=10))[0] for prompt in PROMPTS]
 
 
 def test_it_stops_at_both_stop_ids_and_leaves_them_out() -> None:
@@ -102,13 +159,20 @@ def test_a_prompt_that_leaves_no_room_is_refused(length: int) -> None:
     assert error.value.problems[0].allowed.startswith("at most 63")
 
 
-@mark.parametrize(
-    ("wrong", "name"),
-    (({"temperature": -1}, "temperature"), ({"top_k": -1}, "top_k"), ({"top_p": 0}, "top_p"), ({"limit": 0}, "limit")),
-)
-def test_values_without_meaning_are_refused(wrong: dict[str, Any], name: str) -> None:
-    with raises(UserError, match=f"^{name}: "):
-        list(stream_ids(loaded_of(decoder_of()), [[2]], Sampling(**wrong)))
+def test_no_prompt_and_no_token_of_one() -> None:
+    assert complete(loaded_of(decoder_of()), [], Sampling()) == []
+    with raises(UserError, match="prompt: empty"):
+        complete(loaded_of(decoder_of()), [[]], Sampling())
+
+
+def test_a_stop_string_ends_an_answer_and_is_not_shown() -> None:
+    tokenizer = tokenizer_of()
+    ids = tokenizer.encode("la mer et le soleil chante")
+    loaded = loaded_of(ScriptedModel([[*ids, 5]]))
+    (whole,), (cut,) = (complete(loaded, [[2]], Sampling(limit=40), stops=stops) for stops in ((), (" sol", "lune")))
+    assert whole.text == "la mer et le soleil chante"
+    assert (cut.text, cut.stopped) == ("la mer et le", True)
+    assert len(cut.ids) < len(whole.ids)
 
 
 def test_nothing_is_learnt_while_generating() -> None:

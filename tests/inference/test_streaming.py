@@ -10,7 +10,9 @@ from pytest import CaptureFixture, MonkeyPatch, mark, raises
 
 from builders import ScriptedModel, config_of, decoder_of, loaded_of, tokenizer_of
 from calame.inference.chat import _fit, chat
-from calame.inference.generate import Sampling, stream_text
+from calame.inference.generate import stream_text
+from calame.inference.sampling import Sampling
+from calame.inference.text import TextStream
 from calame.recipe.errors import UserError
 
 KINDS = ("byte-bpe", "sentencepiece-bpe")
@@ -46,6 +48,26 @@ def test_no_character_is_shown_by_halves(kind: str) -> None:
     assert "".join(pieces) == text
     assert not any("\ufffd" in piece for piece in pieces)
     assert len([piece for piece in pieces if piece]) >= 3, "what is whole is shown before the end"
+
+
+@mark.parametrize("kind", KINDS)
+@given(
+    text=st.text("ab é🙂中\n", max_size=30),
+    stops=st.lists(st.text("ab é🙂", min_size=1, max_size=3), min_size=1, max_size=3),
+)
+@settings(max_examples=80, deadline=None)
+def test_what_is_shown_ends_before_the_first_stop_string(kind: str, text: str, stops: list[str]) -> None:
+    tokenizer = tokenizer_of(kind)
+    stream, ids = TextStream(tokenizer, stops), tokenizer.encode(text)
+    whole, shown = tokenizer.decode(ids), ""
+    for token in ids:
+        if not stream.stopped:
+            shown += stream.add(token)
+            assert not any(stop in shown for stop in stops)
+    shown += stream.finish()
+    places = [whole.find(stop) for stop in stops if stop in whole]
+    assert stream.stopped == bool(places)
+    assert shown == (whole[: min(places)] if places else whole)
 
 
 def test_half_a_character_at_the_end_is_shown_in_the_end() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pytest import mark, raises
+from pytest import mark
 from torch import Tensor
 
 from builders import config_of, decoder_of, transformers_twin
@@ -91,22 +91,25 @@ def test_a_changed_document_changes_nothing_elsewhere() -> None:
 def test_a_prompt_and_steps_from_the_cache_equal_the_whole(shape: str, prompt: int) -> None:
     model, tokens = decoder_of(**SHAPES[shape]), random_tokens(2, 30)
     whole = model.logits(model(tokens))
-    cache = Cache(model.config, 2, 30, torch.float32, torch.device("cpu"))
+    cache = Cache.empty(model.config, 2, 40, torch.float32, torch.device("cpu"))
     found = [model.logits(model(tokens[:, :prompt], cache=cache))]
-    found += [model.logits(model(tokens[:, t : t + 1], cache=cache)) for t in range(prompt, 30)]
+    for t in range(prompt, 30):
+        found.append(model.logits(model(tokens[:, t : t + 1], torch.full((2, 1), t), cache=cache)))
     assert difference(torch.cat(found, 1), whole) <= 1e-5
-    with raises(AssertionError, match="full"):
-        model(tokens[:, :1], cache=cache)
 
 
 @torch.no_grad()
-def test_a_second_prompt_into_the_same_cache_is_not_taken_for_a_first() -> None:
-    """Several tokens after others would need a mask of their own; better no answer than a wrong one."""
-    model, tokens = decoder_of(), random_tokens(1, 10)
-    cache = Cache(model.config, 1, 10, torch.float32, torch.device("cpu"))
-    model(tokens[:, :5], cache=cache)
-    with raises(AssertionError, match="one token at a time"):
-        model(tokens[:, 5:], cache=cache)
+def test_rows_of_a_cache_go_on_from_places_of_their_own() -> None:
+    """Prompts of 9 and 4 tokens read together, the shorter filled up; then several tokens of each in one pass."""
+    model, tokens = decoder_of(), random_tokens(2, 14)
+    cache = Cache.empty(model.config, 3, 20, torch.float32, torch.device("cpu"))
+    begun = torch.where(torch.arange(9) < torch.tensor([[9], [4]]), tokens[:, :9], 7)
+    model(begun, cache=cache.view(1, 3))
+    positions = torch.tensor([[9], [4]]) + torch.arange(5)
+    found = model.logits(model(tokens.gather(1, positions), positions, cache=cache.view(1, 3, 14)))
+    for row, end in enumerate((14, 9)):
+        assert difference(found[row], model.logits(model(tokens[row : row + 1, :end]))[0, -5:]) <= 1e-5
+    assert not cache.keys[:, 0].any(), "the other row was left alone"
 
 
 def test_initialisation_is_the_same_for_a_seed() -> None:

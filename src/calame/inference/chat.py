@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from dataclasses import replace
 
-from calame.inference.generate import Sampling, stream_text
+from calame.inference.generate import stream_text
 from calame.inference.load import Loaded
+from calame.inference.sampling import Sampling
 from calame.recipe.errors import UserError, refuse
 
 WELCOME = {

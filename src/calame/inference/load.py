@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+import torch
+from torch import nn
 
 from calame.model.config import ModelConfig
 from calame.model.decoder import Decoder
@@ -30,6 +33,11 @@ class Loaded:
     tuned: bool
     origin: str
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in when it speaks, and what its cache is kept in: the type of its weights."""
+        return self.model.head.dtype
+
 
 def load_any(name: str, runs: str = "runs", device: str = "auto", base: bool = False) -> Loaded:
     """`name`: a run (its tuned model, or with `base` its selected pretrained one), a checkpoint folder, or a Hugging
@@ -48,6 +56,17 @@ def load_any(name: str, runs: str = "runs", device: str = "auto", base: bool = F
         "a run's name, a folder step-XXXXXXXX, or a folder with config.json",
         "train first: calame run RECIPE",
     )
+
+
+def in_bf16(loaded: Loaded) -> Loaded:
+    """The same model with weights, cache and products in bf16: half the bytes that each token costs. The angles of
+    positions stay in fp32."""
+    model = Decoder(loaded.model.config).to(loaded.device.torch).eval()
+    model.load_state_dict(loaded.model.state_dict())
+    for module in model.modules():
+        for name, parameter in module.named_parameters(recurse=False):
+            setattr(module, name, nn.Parameter(parameter.to(torch.bfloat16), requires_grad=False))
+    return replace(loaded, model=model)
 
 
 def _of_run(path: Path, base: bool) -> Path | None:

@@ -7,7 +7,7 @@ Names of modules and parameters are those of `transformers`' LlamaForCausalLM be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -275,11 +275,14 @@ class Decoder(nn.Module):
     def forward(
         self, tokens: Tensor, positions: Tensor | None = None, span: Span | None = None, cache: Cache | None = None
     ) -> Tensor:
-        """positions: (batch, time), default 0, 1, 2... after what the cache holds. span: default plain causality."""
-        assert cache is None or cache.length == 0 or tokens.shape[1] == 1, "a filled cache takes one token at a time"
+        """positions: (batch, time), default 0, 1, 2... span: default plain causality. cache: keeps the tokens' keys and
+        values at their positions; where positions are given, tokens see what stands there up to their own."""
+        places: Sequence[LayerCache | None] = [None] * len(self.layers)
+        if cache is not None:
+            places = cache.layers(positions)
+            span = Span(cache.visible(positions)) if positions is not None else span
         if positions is None:
-            start = cache.length if cache is not None else 0
-            positions = torch.arange(start, start + tokens.shape[1], device=tokens.device)[None]
+            positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
         span = span or Span()
         x, turn = self.embed_tokens(tokens), None
         if self.embed_positions is not None:
@@ -289,8 +292,7 @@ class Decoder(nn.Module):
         x, noise = in_compute_type(x), self.noise if self.training else QUIET
         for number, layer in enumerate(self.layers):
             kept = (torch.rand((), device=x.device) >= noise.layers).to(x.dtype) if noise.layers else None
-            place = cache.layers[number] if cache is not None else None
-            x = self.call_layer(number, layer, x, turn, span, place, noise, kept)
+            x = self.call_layer(number, layer, x, turn, span, places[number], noise, kept)
         return self.norm(x)
 
     def join(self, wanted: bool) -> None:

@@ -1,0 +1,80 @@
+"""A request: one prompt to be continued, and what came of it so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from calame.inference.load import Loaded
+from calame.inference.sampling import Sampling
+from calame.inference.text import TextStream
+from calame.recipe.errors import refuse
+
+
+@dataclass(eq=False)
+class Request:
+    """A prompt, how it is continued, and its answer's `ids`, the stop id that ended it among them.
+
+    limit: most new tokens that the sampling and the model's positions allow. repeat: how many requests of the same
+    prompt and seed stand before it, which draw other numbers. stream: turns ids into `text`, where that is wanted as it
+    comes. stopped: it ended by itself, by a stop id or a stop string. ended: so, or at the limit."""
+
+    prompt: Sequence[int]
+    sampling: Sampling
+    stop_ids: Sequence[int]
+    limit: int
+    repeat: int = 0
+    stream: TextStream | None = None
+    text: str = ""
+    ids: list[int] = field(default_factory=list)
+    stopped: bool = False
+    ended: bool = False
+
+    @staticmethod
+    def of(loaded: Loaded, prompt: Sequence[int], sampling: Sampling, **others: Any) -> Request:
+        """With the tokenizer's stop ids. Raises `UserError` for a prompt that is empty or leaves no position free, and
+        for a senseless sampling."""
+        sampling.check()
+        room = loaded.model.config.max_position_embeddings
+        if not prompt:
+            raise refuse("prompt", "empty", "at least a token")
+        if len(prompt) >= room:
+            allowed = f"at most {room - 1}, the model's context less one"
+            raise refuse("prompt", f"{len(prompt)} tokens", allowed, "shorten it")
+        limit = min(sampling.limit, room - len(prompt))
+        return Request(list(prompt), sampling, loaded.tokenizer.special.stops, limit, **others)
+
+    @property
+    def length(self) -> int:
+        """Tokens so far, prompt and answer."""
+        return len(self.prompt) + len(self.ids)
+
+    @property
+    def most(self) -> int:
+        """Tokens that it may have in the end."""
+        return len(self.prompt) + self.limit
+
+    @property
+    def said(self) -> list[int]:
+        """The answer's ids without the stop id."""
+        return self.ids[:-1] if self.ids and self.ids[-1] in self.stop_ids else self.ids
+
+    def noise(self) -> np.ndarray:
+        """(limit,) fp32 in [0, 1): the number by which each new token is drawn. The same on every device."""
+        identity = [self.sampling.seed, self.repeat, len(self.prompt), *self.prompt]
+        return np.random.default_rng(identity).random(self.limit, np.float32)
+
+    def take(self, token: int) -> None:
+        """The next token of the answer."""
+        self.ids.append(token)
+        self.stopped = token in self.stop_ids
+        if self.stream and not self.stopped:
+            self.text += self.stream.add(token)
+            self.stopped = self.stream.stopped
+        self.ended = self.stopped or len(self.ids) >= self.limit
+        if self.stream and self.ended:
+            self.text += self.stream.finish()
+            self.stopped |= self.stream.stopped
