@@ -14,6 +14,7 @@ import numpy as np
 
 DRAWS = 2000
 LEVEL = 0.95
+Z = 1.96  # standard errors to both sides that hold LEVEL of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,17 @@ def mean_interval(values: Sequence[float] | np.ndarray, seed: int = 0) -> Interv
     measured = np.asarray(values, dtype=np.float64)
     if not len(measured):
         raise ValueError("no values: nothing was measured")
-    means = [measured[chosen].mean() for chosen in _draws(len(measured), seed)]
-    return _interval(float(measured.mean()), means, len(measured))
+    return _interval(float(measured.mean()), measured[_draws(len(measured), seed)].mean(axis=1), len(measured))
+
+
+def share_interval(shares: Sequence[float], seed: int = 0) -> Interval:
+    """The mean of shares, or of what is true. Where all are 0, or all 1, every draw is too, as if there were no doubt:
+    the interval is then Wilson's (1927), by which 0 of 20 is 0 to 0.16."""
+    found = set(map(float, shares))
+    if found not in ({0.0}, {1.0}):
+        return mean_interval(shares, seed)
+    number, doubt = len(shares), Z * Z / (len(shares) + Z * Z)
+    return Interval(0.0, 0.0, doubt, number) if found == {0.0} else Interval(1.0, 1 - doubt, 1.0, number)
 
 
 def interval_of(things: Sequence[Any], statistic: Callable[[list[Any]], float], seed: int = 0) -> Interval:
@@ -52,13 +62,13 @@ def interval_of(things: Sequence[Any], statistic: Callable[[list[Any]], float], 
 
 
 def jackknife_interval(value: float, without: Sequence[float]) -> Interval:
-    """A share of all things together, from what it is without each of them in turn: 1.96 standard errors of the
+    """A share of all things together, from what it is without each of them in turn: `Z` standard errors of the
     jackknife (Tukey 1958) to both sides, within 0 and 1. Of a single thing nothing is known: 0 to 1."""
     number = len(without)
     if number < 2:
         return Interval(value, 0.0, 1.0, number)
     error = np.sqrt((number - 1) * np.var(np.asarray(without, dtype=np.float64)))
-    return Interval(value, max(0.0, value - 1.96 * error), min(1.0, value + 1.96 * error), number)
+    return Interval(value, max(0.0, value - Z * error), min(1.0, value + Z * error), number)
 
 
 def difference_interval(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Interval:
@@ -74,6 +84,6 @@ def _draws(number: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(number, size=(DRAWS, number))
 
 
-def _interval(value: float, drawn: Sequence[float], number: int) -> Interval:
+def _interval(value: float, drawn: Sequence[float] | np.ndarray, number: int) -> Interval:
     low, high = np.quantile(np.asarray(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high), number)

@@ -25,5 +25,8 @@ def read_typed(path: Path, wanted: TypeAdapter[T]) -> T:
         return wanted.validate_python(data)
     except ValidationError as error:
         raise UserError(
-            [Problem(f"{path}: {'.'.join(map(str, item['loc'])) or 'all of it'}", item["msg"]) for item in error.errors()]
+            [
+                Problem(f"{path}: {'.'.join(map(str, item['loc'])) or 'all of it'}", item["msg"])
+                for item in error.errors()
+            ]
         ) from None

@@ -17,7 +17,9 @@ class Decoding(Section):
 
     temperature: Annotated[float, Field(ge=0)] = Field(default=0.8, description="0: always the likeliest")
     top_k: Count = Field(default=50, description="of the so many likeliest; 0: of all")
-    top_p: Annotated[Share, Field(gt=0, le=1)] = Field(default=0.95, description="of the likeliest with this much of it")
+    top_p: Annotated[Share, Field(gt=0, le=1)] = Field(
+        default=0.95, description="of the likeliest with this much of it"
+    )
     min_p: Annotated[Share, Field(ge=0, lt=1)] = Field(default=0.0, description="least share of the likeliest's")
     repetition_penalty: Annotated[float, Field(gt=0)] = Field(default=1.0, description="1: none")
     no_repeat_ngram: Count = Field(default=0, description="0: any n-gram may come again")

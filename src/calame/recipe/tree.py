@@ -32,6 +32,8 @@ LOCATIONS = (  # keys that hold a place on disk; * stands for a name of the user
     ("pretrain", "load", "from"),
     ("sft", "conversations", "*", "from"),
     ("evaluation", "questions"),
+    ("evaluation", "behaviour", "from"),
+    ("evaluation", "probes", "from"),
 )
 RUNS = ("execution", "runs")  # a place too, but always meant from where one is
 

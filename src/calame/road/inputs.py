@@ -50,6 +50,8 @@ def find_inputs(recipe: Recipe) -> Inputs:
         ("model.init", recipe.model.init, (), _weight_files),
         ("pretrain.load.from", recipe.pretrain.load and recipe.pretrain.load.location, (), _checkpoint_manifest),
         ("evaluation.questions", recipe.evaluation.questions, "builtin:", _question_file),
+        ("evaluation.behaviour.from", recipe.evaluation.behaviour.location, (), _prompts),
+        ("evaluation.probes.from", recipe.evaluation.probes.location, (), _probes),
     ):
         if location and not location.startswith(elsewhere):
             with _noting(problems):
@@ -113,3 +115,17 @@ def _question_file(location: str) -> list[Path]:
     if files != [Path(location)]:
         raise refuse("evaluation.questions", f"{location}: more than a file", "one .jsonl file")
     return files
+
+
+def _prompts(location: str) -> list[Path]:
+    from calame.evaluation.behaviour.prompts import read_prompts
+
+    read_prompts(Path(location))  # what is wrong with it is said before anything is made
+    return [Path(location)]
+
+
+def _probes(location: str) -> list[Path]:
+    from calame.evaluation.probes.read import read_probes
+
+    read_probes(Path(location))
+    return [Path(location)]

@@ -54,7 +54,7 @@ class _Builder:
         pretrain = self._pretrain([tokenizer, *shards])
         select = self._select(pretrain)
         sft = [self._sft([select, pretrain, tokenizer, corpus, *sources, *shards])] if recipe.sft else []
-        evaluation = self._evaluation([select, pretrain, *sft, tokenizer, *shards])
+        evaluation = self._evaluation([select, pretrain, *sft, tokenizer, *inject, *shards])
         release = self._release([*sft, select, pretrain])
         return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *sft, evaluation, release]
 
@@ -307,6 +307,10 @@ class _Builder:
         keys, files = _keys(recipe.evaluation, "require"), self._files("evaluation.questions")
         if files:
             keys.pop("questions")
+        for part in ("behaviour", "probes"):
+            if found := self._files(f"evaluation.{part}.from"):  # what counts is what is in it
+                keys[part].pop("from")
+                files |= {f"{part}: {file}": content for file, content in found.items()}
 
         def make(work: Work) -> None:
             from calame.evaluation.evaluate import evaluate

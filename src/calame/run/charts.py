@@ -70,3 +70,31 @@ def _axes(place, x_range: tuple[float, float], y_range: tuple[float, float], uni
         f'<text x="{LEFT + 4}" y="{TOP + 2}" class="unit">{escape(unit)}</text>'
     )
     return "".join(parts)
+
+
+def interval_chart(rows: Sequence[tuple[str, float, float, float]], unit: str) -> str:
+    """A line a row: its name, a dot at its value, and a bar from its lowest to its highest, on an axis from 0 to 1;
+    an empty string where there is nothing to draw."""
+    if not rows:
+        return ""
+    left, step = 230, 22
+    height = TOP + step * len(rows) + BOTTOM
+
+    def place(value: float) -> float:
+        return left + min(max(value, 0.0), 1.0) * (WIDTH - left - 20)
+
+    parts = []
+    for tick in (0, 0.25, 0.5, 0.75, 1):
+        x, foot = place(tick), height - BOTTOM
+        parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{foot}" class="grid"/>')
+        parts.append(f'<text x="{x:.1f}" y="{foot + 15}" text-anchor="middle">{tick:g}</text>')
+    for number, (name, value, low, high) in enumerate(rows):
+        y = TOP + step * (number + 0.5)
+        parts.append(
+            f'<text x="{left - 10}" y="{y + 4:.1f}" text-anchor="end">{escape(name)}</text>'
+            f'<line x1="{place(low):.1f}" x2="{place(high):.1f}" y1="{y:.1f}" y2="{y:.1f}" '
+            f'stroke="{COLOURS[0]}" stroke-width="3" opacity="0.45"/>'
+            f'<circle cx="{place(value):.1f}" cy="{y:.1f}" r="4" fill="{COLOURS[0]}"/>'
+        )
+    parts.append(f'<text x="{left}" y="{height - 3}">{escape(unit)}</text>')
+    return f'<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{escape(unit)}">{"".join(parts)}</svg>'

@@ -25,7 +25,13 @@ class Generation:
         said = {"text": self.completion.text, "tokens": len(self.completion.ids), "stopped": self.completion.stopped}
         verdict = asdict(self.verdict)
         verdict["in_tokens"], verdict["in_words"] = verdict.pop("tokens"), verdict.pop("words")
-        return {"prompt": self.prompt.text, "language": self.prompt.language, "kind": self.prompt.kind, **said, **verdict}
+        return {
+            "prompt": self.prompt.text,
+            "language": self.prompt.language,
+            "kind": self.prompt.kind,
+            **said,
+            **verdict,
+        }
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ Italian and English prose, among all languages that the detector knows (docs/eva
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from calame.corpus.language_id import guess, letters
 
@@ -25,5 +26,5 @@ def language_of(text: str, margin: float = 0.0) -> str:
 def switch_rate(parts: Sequence[str]) -> float:
     """Pairs of neighbours whose languages are surely different, over all pairs of neighbours; 0 where there is none."""
     labels = [language_of(part, CONFIDENT) for part in parts]
-    pairs = list(zip(labels, labels[1:], strict=False))
+    pairs = list(pairwise(labels))
     return sum(bool(a and b and a != b) for a, b in pairs) / len(pairs) if pairs else 0.0

@@ -1,4 +1,4 @@
-"""Measure a model's behaviour: `behaviour.json` (rates with intervals) and `behaviour_generations.jsonl` (every text)."""
+"""Measure how a model writes: `behaviour.json` (rates with intervals), `behaviour_generations.jsonl` (every text)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from calame.evaluation.behaviour.generate import generate
 from calame.evaluation.behaviour.prompts import Prompt, choose, read_prompts, shipped_prompts
 from calame.evaluation.behaviour.summary import summarise
 from calame.evaluation.behaviour.verdict import LEAST_TOKENS
+from calame.evaluation.measurement import CannotMeasure, Found, Subject
 from calame.inference.generate import Sampling
 from calame.inference.load import Loaded
 from calame.recipe.evaluation import Behaviour
@@ -19,12 +20,20 @@ from calame.run.progress import say
 FILE, GENERATIONS = "behaviour.json", "behaviour_generations.jsonl"
 
 
+def measure(subject: Subject) -> Found:
+    """What `measure_behaviour` finds, None where `number` is 0."""
+    keys, languages = subject.keys.behaviour, subject.setting.languages
+    return measure_behaviour(subject.loaded, keys, languages, subject.folder) if keys.number else None
+
+
 def measure_behaviour(loaded: Loaded, keys: Behaviour, languages: Sequence[str], folder: Path) -> dict[str, Any]:
     """Continue the prompts and write both files to `folder`; returns what behaviour.json holds.
 
     Languages without prompts, and prompts that cannot be continued, are named in it. Raises `UserError` for a file of
-    prompts that is none."""
+    prompts that is none, `CannotMeasure` where there are no prompts at all."""
     prompts = _prompts(keys, languages)
+    if not prompts:
+        raise CannotMeasure(f"no prompts in {', '.join(languages)}: evaluation.behaviour.from=FILE gives your own")
     chat = keys.chat and loaded.tuned
     sampling = Sampling(**keys.decoding.model_dump(), seed=keys.seed, limit=keys.limit)
     generations, left_out = generate(loaded, prompts, sampling, chat)

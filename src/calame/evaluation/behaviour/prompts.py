@@ -1,4 +1,4 @@
-"""Prompts: beginnings by language and kind, shipped for French, Italian and English (`prompts/LANGUAGE.yaml`), or yours.
+"""Prompts: beginnings by language and kind; shipped for French, Italian and English (`prompts/`), or yours.
 
 A file is YAML (or JSON, which is YAML): {LANGUAGE: {KIND: [beginning, ...]}}. The shipped languages say the same things
 in the same places, so that languages are measured on the same matters.

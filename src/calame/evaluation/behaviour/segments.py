@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import regex
 
 from calame.corpus.inject.pieces import boundaries
@@ -20,7 +22,7 @@ def sentences(text: str) -> list[str]:
     found = []
     for line in text.splitlines():
         edges = [0, *boundaries(line), len(line)]
-        found += [line[begin:end].strip() for begin, end in zip(edges, edges[1:], strict=False)]
+        found += [line[begin:end].strip() for begin, end in pairwise(edges)]
     return [sentence for sentence in found if sentence]
 
 

@@ -9,7 +9,7 @@ from calame.evaluation.behaviour.generate import Generation
 from calame.evaluation.behaviour.repetition import pooled_distinct
 from calame.evaluation.behaviour.segments import words
 from calame.evaluation.behaviour.verdict import Verdict
-from calame.evaluation.intervals import jackknife_interval, mean_interval
+from calame.evaluation.intervals import jackknife_interval, share_interval
 
 RATES: Mapping[str, Callable[[Verdict], float | None]] = {
     "loop_rate": lambda v: v.tokens.loop_period > 0,
@@ -27,7 +27,7 @@ RATES: Mapping[str, Callable[[Verdict], float | None]] = {
     "eos_rate": lambda v: v.stopped,
 }
 ENDS = ("completion_rate", "eos_rate")  # what can be said of empty generations too
-NOTHING = "every generation is empty"
+NOTHING, SHORT = "every generation is empty", "every generation is too short"
 
 
 def summarise(generations: Sequence[Generation]) -> dict[str, Any]:
@@ -47,7 +47,7 @@ def summarise(generations: Sequence[Generation]) -> dict[str, Any]:
     silent = empty == len(verdicts)
     for name, of in RATES.items():
         values = [value for verdict in verdicts if (value := of(verdict)) is not None]
-        found[name] = _nothing(NOTHING) if silent and name not in ENDS else _rate(values, "every generation is too short")
+        found[name] = _nothing(NOTHING) if silent and name not in ENDS else _rate(values, SHORT)
     for name, units in (("distinct_2", _tokens), ("distinct_2_words", _words)):
         found[name] = _nothing(NOTHING) if silent else _pooled([units(generation) for generation in generations])
     return found | _consistency(generations)
@@ -62,14 +62,14 @@ def _words(generation: Generation) -> Sequence[Any]:
 
 
 def _rate(values: Sequence[float], otherwise: str) -> dict[str, Any]:
-    return mean_interval(values).as_json() if values else _nothing(otherwise)
+    return share_interval(values).as_json() if values else _nothing(otherwise)
 
 
 def _pooled(sequences: Sequence[Sequence[Any]]) -> dict[str, Any]:
     """By jackknife: generations drawn with replacement would stand there twice, and so would their bigrams."""
     value, without = pooled_distinct(sequences)
     if value is None:
-        return _nothing("every generation is too short")
+        return _nothing(SHORT)
     return jackknife_interval(value, without).as_json()
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from calame.evaluation.intervals import mean_interval
+from calame.evaluation.intervals import mean_interval, share_interval
+from calame.evaluation.measurement import CannotMeasure, Found, Subject
 from calame.evaluation.probes.encode import Encoded, encode_probes
 from calame.evaluation.probes.read import Probe, choose, read_probes, shipped_probes
 from calame.evaluation.probes.score import Score, score
@@ -32,13 +33,21 @@ class Probed:
     reason: str = ""
 
 
+def measure(subject: Subject) -> Found:
+    """What `measure_probes` finds, None where `number` is 0."""
+    keys, languages = subject.keys.probes, subject.setting.languages
+    return None if keys.number == 0 else measure_probes(subject.loaded, keys, languages, subject.folder)
+
+
 def measure_probes(loaded: Loaded, keys: Probes, languages: Sequence[str], folder: Path) -> dict[str, Any]:
     """Score the probes and write both files to `folder`; returns what the summary holds.
 
     Probes that cannot be scored are in both with the reason, and in no number. Raises `UserError` for a file of probes
-    that is none."""
+    that is none, `CannotMeasure` where there are no probes at all."""
     found = read_probes(Path(keys.location)) if keys.location else shipped_probes(languages)
     probes = choose([probe for probe in found if probe.language in languages], keys.number)
+    if not probes:
+        raise CannotMeasure(f"no probes in {', '.join(languages)}: evaluation.probes.from=FILE gives your own")
     probed = probe_all(loaded, probes, keys.top, keys.said)
     checkpoint = Path(loaded.origin).name
     result = {
@@ -77,8 +86,12 @@ def probe_all(loaded: Loaded, probes: Sequence[Probe], top: int = 1, said: int =
     for probe, part in zip(probes, encoded, strict=True):
         if isinstance(part, str):
             found.append(Probed(probe, None, reason=part))
+            continue
+        scored, text = next(scores), next(texts).text if goes_on else ""
+        if math.isfinite(scored.perplexity):
+            found.append(Probed(probe, scored, text))
         else:
-            found.append(Probed(probe, next(scores), next(texts).text if goes_on else ""))
+            found.append(Probed(probe, None, text, "the model gives no finite number"))
     return found
 
 
@@ -96,7 +109,12 @@ def summarise(probed: Sequence[Probed]) -> dict[str, Any]:
             for kind in kinds
         },
         "not_scored": [
-            {"prompt": one.probe.prompt, "target": one.probe.target, "language": one.probe.language, "reason": one.reason}
+            {
+                "prompt": one.probe.prompt,
+                "target": one.probe.target,
+                "language": one.probe.language,
+                "reason": one.reason,
+            }
             for one in probed
             if one.score is None
         ],
@@ -110,10 +128,10 @@ def _numbers(probed: Sequence[Probed]) -> dict[str, Any]:
     found: dict[str, Any] = {"probes": len(probed), "scored": len(scores)}
     if not scores:
         return found
-    logs = mean_interval([math.log(one.perplexity) for one in scores]).as_json()
+    logs = mean_interval([one.nats / one.tokens for one in scores]).as_json()
     return found | {
-        "top_1": mean_interval([one.rank == 1 for one in scores]).as_json(),
-        "top_5": mean_interval([one.rank <= 5 for one in scores]).as_json(),
+        "top_1": share_interval([one.rank == 1 for one in scores]).as_json(),
+        "top_5": share_interval([one.rank <= 5 for one in scores]).as_json(),
         "reciprocal_rank": mean_interval([1 / one.rank for one in scores]).as_json(),
         "probability": mean_interval([one.probability for one in scores]).as_json(),
         "perplexity": {key: value if key == "n" else round(math.exp(value), 4) for key, value in logs.items()},

@@ -13,7 +13,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Self
 
-from pydantic import TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from calame.evaluation.yaml_files import read_typed
 from calame.recipe.section import Language, Name, Section
@@ -42,11 +42,11 @@ class Probe:
 class Group(Section):
     """Probes of one kind: by pairs, by templates, or both."""
 
-    pairs: list[tuple[str, str]] = []
-    prompts: list[str] = []
+    pairs: list[tuple[str, str]] = Field(default=[])
+    prompts: list[str] = Field(default=[])
     target: str = ""
-    slots: list[str] = []
-    rows: list[list[str]] = []
+    slots: list[str] = Field(default=[])
+    rows: list[list[str]] = Field(default=[])
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

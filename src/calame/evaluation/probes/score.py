@@ -12,6 +12,7 @@ from torch import Tensor
 from calame.evaluation.probes.encode import Encoded
 from calame.inference.load import Loaded
 
+MOST = 700.0  # nats; exp of more has no place in 64 bits
 AT_ONCE = {"cuda": 1 << 15, "cpu": 1 << 11, "mps": 1 << 12}  # tokens of a batch, padding included
 
 
@@ -30,8 +31,9 @@ class Score:
 
     @property
     def perplexity(self) -> float:
-        """exp of the mean nats a token; of a single token 1 / probability."""
-        return math.exp(self.nats / self.tokens)
+        """exp of the mean nats a token; of a single token 1 / probability. Infinite beyond what a number can hold."""
+        mean = self.nats / self.tokens
+        return math.exp(mean) if mean < MOST else math.inf
 
 
 @torch.no_grad()
