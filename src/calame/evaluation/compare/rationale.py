@@ -1,0 +1,119 @@
+"""Why this checkpoint, in words: what decided, what is noise, and why the best by one kind alone was not taken.
+
+Every sentence is made of a measured number; none is there without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from calame.evaluation.compare.criteria import Criteria, Criterion
+from calame.evaluation.compare.rank import Gap, Ranking, Scores, Step, best_by, gap, rank, value
+from calame.evaluation.intervals import LEVEL, Interval
+
+NAMED = 4  # candidates that a sentence names; the rest is counted
+KINDS = {"val": "the losses", "behaviour": "behaviour", "probe": "the probes", "eval": "the benchmarks"}
+
+
+def best_of_kind(scores: Scores, criteria: Criteria, kind: str) -> str | None:
+    """The candidate that would be chosen by the criteria of one kind alone; None where there is none of that kind."""
+    own = [criterion for criterion in criteria.criteria if criterion.kind == kind]
+    return rank(scores, criteria.model_copy(update={"criteria": own})).order[0] if own else None
+
+
+def rationale(scores: Scores, criteria: Criteria, ranking: Ranking) -> list[str]:
+    """Sentences, in the order in which they are read."""
+    chosen = ranking.order[0]
+    if len(ranking.order) == 1:
+        return [f"{chosen} is the only checkpoint there was to choose."]
+    names = ", ".join(criterion.name for criterion in criteria.criteria)
+    how = "one criterion after the other" if criteria.order == "lexicographic" else "by a weighted sum"
+    words = [f"{chosen} is chosen out of {len(ranking.order)} checkpoints, {how}: {names}."]
+    words += [_stepped(step, scores) for step in ranking.steps]
+    words += _decided(scores, criteria, ranking)
+    for kind, name in KINDS.items():
+        other = best_of_kind(scores, criteria, kind)
+        if other is not None:
+            words.append(_why_not(scores, criteria, chosen, other, name))
+    return words
+
+
+def _stepped(step: Step, scores: Scores) -> str:
+    """What one criterion did."""
+    head = f"{step.criterion.name} ({step.criterion.better} is better): best is {step.best} with "
+    head += f"{_measured(scores, step.best, step.criterion)}."
+    told = [gap for gap in step.gaps if gap.told]
+    alike = [gap for gap in step.gaps if not gap.beyond_noise]
+    small = [gap for gap in step.gaps if gap.beyond_noise and not gap.told]
+    parts = [head]
+    for gaps, verdict in (
+        (told, "behind beyond the noise, and out"),
+        (alike, f"not told apart from it (0 lies in the {LEVEL:.0%} interval of the difference)"),
+        (small, f"behind by less than the {step.criterion.matters:g} that matters"),
+    ):
+        if gaps:
+            parts.append(f"{'; '.join(_behind(gap) for gap in gaps[:NAMED])}{_rest(gaps)}: {verdict}.")
+    return " ".join(parts)
+
+
+def _behind(gap: Gap) -> str:
+    return f"{gap.candidate} by {_interval(gap.behind)}"
+
+
+def _rest(gaps: Sequence[Gap]) -> str:
+    return f"; and {len(gaps) - NAMED} more" if len(gaps) > NAMED else ""
+
+
+def _decided(scores: Scores, criteria: Criteria, ranking: Ranking) -> Iterator[str]:
+    first, second = ranking.order[:2]
+    if ranking.behind is not None:
+        lead = ranking.behind[second]
+        verdict = "beyond the noise" if lead.low > 0 else "inside the noise: the choice is one of several as good"
+        yield (
+            f"The weighted sum of {second}, the next one, is {_interval(lead)} worse (in differences that matter): "
+            f"{verdict}. What sets them apart most is {ranking.decided_by}."
+        )
+    elif ranking.decided_by:
+        yield f"{ranking.decided_by} decided."
+    else:
+        left = [name for name in ranking.order if all(name in step.left for step in ranking.steps)]
+        yield (
+            f"No criterion tells {', '.join(left[:NAMED])} apart: {first} has the better number of "
+            f"{criteria.criteria[0].name}, which is no proof that it is better."
+        )
+
+
+def _why_not(scores: Scores, criteria: Criteria, chosen: str, other: str, kind: str) -> str:
+    """Whether the best by one kind of criteria is the chosen one, and if not what speaks for and against it."""
+    if other == chosen:
+        return f"By {kind} alone, too, it is the one."
+    for_it, against, alike = [], [], []
+    for criterion in criteria.criteria:
+        ahead = value(scores, other, criterion) < value(scores, chosen, criterion)
+        found = gap(scores, other, chosen, criterion) if ahead else gap(scores, chosen, other, criterion)
+        if found.told:
+            (for_it if ahead else against).append(f"{_interval(found.behind)} in {criterion.name}")
+        else:
+            alike.append(criterion.name)
+    parts = [f"By {kind} alone {other} would be chosen."]
+    if for_it:
+        parts.append(f"It is better by {' and by '.join(for_it)}.")
+    if against:
+        parts.append(f"It is worse by {' and by '.join(against)}.")
+    if alike:
+        parts.append(f"Of {', '.join(alike)} the difference is inside the noise, or less than matters.")
+    return " ".join(parts)
+
+
+def _measured(scores: Scores, candidate: str, criterion: Criterion) -> str:
+    return _interval(scores[candidate][criterion.name].intervals()[criterion.name])
+
+
+def _interval(found: Interval) -> str:
+    return f"{found.value:.4g} [{found.low:.4g}, {found.high:.4g}]"
+
+
+def scalar_best(scores: Scores, criteria: Criteria) -> tuple[str, str] | None:
+    """(candidate, criterion): the best number of the first loss among the criteria."""
+    first = next((criterion for criterion in criteria.criteria if criterion.kind == "val"), None)
+    return (best_by(scores, first, list(scores)), first.name) if first else None
