@@ -45,6 +45,12 @@ class Measured:
         at = self.names.index(name)
         return replace(self, names=(name,), above=self.above[:, at : at + 1], below=self.below[:, at : at + 1])
 
+    def where(self, groups: Sequence[str]) -> Measured:
+        """What was measured in some of the strata alone."""
+        rows = [place for place, group in enumerate(self.strata) if group in groups]
+        things, strata = (tuple(part[row] for row in rows) for part in (self.things, self.strata))
+        return replace(self, things=things, strata=strata, above=self.above[rows], below=self.below[rows])
+
     @cached_property
     def groups(self) -> tuple[str, ...]:
         """The strata that occur, (s), in order of their names."""

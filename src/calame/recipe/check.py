@@ -9,7 +9,8 @@ from calame.recipe.check_mixture import mixtures, phases
 from calame.recipe.check_timed import Known, Where, contexts, schedules
 from calame.recipe.cleaning import cleaning_check
 from calame.recipe.corpus import CODE, Source
-from calame.recipe.errors import Problem
+from calame.recipe.criteria import parse_criteria
+from calame.recipe.errors import Problem, UserError
 from calame.recipe.precision import precision_check
 from calame.recipe.schema import Conversations, Model, Recipe
 from calame.recipe.texts import Pii
@@ -319,7 +320,10 @@ def _questions(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
 
 
 def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
-    """`select` by a metric that is measured: what is misspelt is otherwise found out only after the training."""
+    """`select` by what is measured: what is misspelt is otherwise found out only after the training."""
+    if recipe.select.startswith("compare:"):
+        yield from _criteria(recipe, where)
+        return
     if recipe.select == "last" or not known("corpus", "sources") or not known("languages"):
         return
     slices = [
@@ -330,6 +334,13 @@ def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     metrics = [f"best:val/{name}/{kind}" for name in ("mixed", "micro", *slices) for kind in ("loss", "bpb")]
     if known("select") and recipe.select not in metrics:
         yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
+
+
+def _criteria(recipe: Recipe, where: Where) -> Iterator[Problem]:
+    try:
+        parse_criteria(recipe.select.removeprefix("compare:"), where("select"), recipe.evaluation.criteria)
+    except UserError as error:
+        yield from error.problems
 
 
 def _telemetry(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from calame.recipe.criteria import Criteria
 from calame.recipe.section import Positive, Section
 from calame.recipe.units import Share
 
@@ -65,6 +66,7 @@ class Evaluation(Section):
     )
     prompts: list[str] = Field(default=[], description="beginnings that the report continues")
     require: dict[str, float] = Field(default={}, description="least score by kind of question; below it the run fails")
+    criteria: Criteria | None = Field(default=None, description="what select: compare:own chooses by")
     behaviour: Behaviour = Behaviour()
     probes: Probes = Probes()
     poison: Poison = Poison()

@@ -305,7 +305,9 @@ class Recipe(Section):
     model: Model
     pretrain: Pretrain
     select: Annotated[str, StringConstraints(pattern=SELECT)] = Field(
-        default="last", description="checkpoint that goes on: last, or best:METRIC as best:val/mixed/loss (the lowest)"
+        default="last",
+        description="checkpoint that goes on: last; best:METRIC as best:val/mixed/loss (the lowest); compare:CRITERIA, as "
+        "calame compare does it: balanced, loss, behaviour, own (evaluation.criteria), or names with commas between",
     )
     sft: Sft | None = None
     evaluation: Evaluation = Evaluation()

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from pytest import mark, raises
 
-from calame.evaluation.compare.criteria import PRESETS, read_criteria
+from calame.evaluation.compare.criteria import read_criteria
+from calame.recipe.criteria import PRESETS
 from calame.recipe.errors import UserError
 
 
@@ -40,7 +41,7 @@ def test_a_file_says_what_it_wants(tmp_path: Path) -> None:
 @mark.parametrize(
     ("given", "words"),
     (
-        ("everything", "balanced, loss, behaviour; a YAML file; or names"),
+        ("everything", "balanced, loss, behaviour; own: those of evaluation.criteria; names"),
         ("behaviour/loops", "nothing is called 'behaviour/loops'"),
         ("val/mixed/bpb,val/mixed/bpb", "stands there twice"),
         ("behaviour/x,val/mixed/accuracy", "nothing is called 'val/mixed/accuracy'"),

@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import approx
 
-from calame.evaluation.compare.criteria import Criteria, Criterion, read_criteria
+from calame.evaluation.compare.criteria import read_criteria
 from calame.evaluation.compare.rank import Scores, rank
 from calame.evaluation.measured import Measured
+from calame.recipe.criteria import Criteria, Criterion
 
 LOSS, LOOPS, TASK = "val/mixed/bpb", "behaviour/loop_rate", "eval/fr_clams"
 

@@ -31,7 +31,7 @@ def measure_behaviour(loaded: Loaded, keys: Behaviour, languages: Sequence[str],
 
     Languages without prompts, and prompts that cannot be continued, are named in it. Raises `UserError` for a file of
     prompts that is none, `CannotMeasure` where there are no prompts at all."""
-    prompts = _prompts(keys, languages)
+    prompts = prompts_of(keys, languages)
     if not prompts:
         raise CannotMeasure(f"no prompts in {', '.join(languages)}: evaluation.behaviour.from=FILE gives your own")
     chat = keys.chat and loaded.tuned
@@ -51,7 +51,8 @@ def measure_behaviour(loaded: Loaded, keys: Behaviour, languages: Sequence[str],
     return result
 
 
-def _prompts(keys: Behaviour, languages: Sequence[str]) -> list[Prompt]:
+def prompts_of(keys: Behaviour, languages: Sequence[str]) -> list[Prompt]:
+    """Those that the keys ask for, in these languages."""
     found = read_prompts(Path(keys.location)) if keys.location else shipped_prompts(languages)
     return choose([prompt for prompt in found if prompt.language in languages], keys.number)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from calame.evaluation.compare.criteria import Criteria, Criterion
 from calame.evaluation.intervals import Interval
 from calame.evaluation.measured import Measured, difference, interval
+from calame.recipe.criteria import Criteria, Criterion
 
 Scores = Mapping[str, Mapping[str, Measured]]  # by candidate, by criterion; one number each
 

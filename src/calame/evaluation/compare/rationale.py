@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from calame.evaluation.compare.criteria import Criteria, Criterion
 from calame.evaluation.compare.rank import Gap, Ranking, Scores, Step, best_by, gap, rank, value
 from calame.evaluation.intervals import LEVEL, Interval
+from calame.recipe.criteria import Criteria, Criterion
 
 NAMED = 4  # candidates that a sentence names; the rest is counted
 KINDS = {"val": "the losses", "behaviour": "behaviour", "probe": "the probes", "eval": "the benchmarks"}

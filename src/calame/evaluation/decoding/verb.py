@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from calame.evaluation.behaviour.prompts import Prompt, choose, read_prompts, shipped_prompts
+from calame.evaluation.behaviour.measure import prompts_of
+from calame.evaluation.behaviour.prompts import Prompt
 from calame.evaluation.decoding.files import FOLDER, FOLDER_OF_BASE, RECOMMENDED, REPORT
 from calame.evaluation.decoding.objective import Objective, parse_weights
 from calame.evaluation.decoding.reference import reference_of
@@ -18,6 +19,7 @@ from calame.evaluation.decoding.trial import Reference, Way, context_of
 from calame.evaluation.spoken import languages_of, shards_of
 from calame.inference.load import Loaded, load_any, run_folder
 from calame.recipe.errors import Problem, UserError, refuse
+from calame.recipe.evaluation import Behaviour
 from calame.run.progress import say
 from calame.training.setup import open_shards
 
@@ -70,8 +72,7 @@ def search_decoding(asked: Asked, values: Mapping[str, str | None]) -> Iterator[
 
 def _prompts(asked: Asked, loaded: Loaded) -> Sequence[Prompt]:
     languages = languages_of(Path(loaded.origin), asked.languages.split(",") if asked.languages else None)
-    found = read_prompts(Path(asked.prompts)) if asked.prompts else shipped_prompts(languages)
-    chosen = choose([prompt for prompt in found if prompt.language in languages], asked.number)
+    chosen = prompts_of(Behaviour.model_validate({"from": asked.prompts, "number": asked.number}), languages)
     if without := [language for language in languages if language not in {prompt.language for prompt in chosen}]:
         raise refuse("prompts", f"there are none in {', '.join(without)}", remedy="--prompts FILE, or --languages")
     return chosen

@@ -44,8 +44,7 @@ def measure_probes(loaded: Loaded, keys: Probes, languages: Sequence[str], folde
 
     Probes that cannot be scored are in both with the reason, and in no number. Raises `UserError` for a file of probes
     that is none, `CannotMeasure` where there are no probes at all."""
-    found = read_probes(Path(keys.location)) if keys.location else shipped_probes(languages)
-    probes = choose([probe for probe in found if probe.language in languages], keys.number)
+    probes = probes_of(keys, languages)
     if not probes:
         raise CannotMeasure(f"no probes in {', '.join(languages)}: evaluation.probes.from=FILE gives your own")
     probed = probe_all(loaded, probes, keys.top, keys.said)
@@ -65,6 +64,12 @@ def measure_probes(loaded: Loaded, keys: Probes, languages: Sequence[str], folde
     if result["not_scored"]:
         say(f"  probes: {len(result['not_scored'])} are not scored: {result['not_scored'][0]['reason']}")
     return result
+
+
+def probes_of(keys: Probes, languages: Sequence[str]) -> list[Probe]:
+    """Those that the keys ask for, in these languages."""
+    found = read_probes(Path(keys.location)) if keys.location else shipped_probes(languages)
+    return choose([probe for probe in found if probe.language in languages], keys.number)
 
 
 def summary_name(checkpoint: str) -> str:

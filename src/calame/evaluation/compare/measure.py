@@ -1,0 +1,167 @@
+"""What checkpoints are measured by: a table of numbers, thing by thing, for each kind; and the number that a criterion
+means. Tables are kept under the hash of all that they depend on, so that no checkpoint is measured twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from calame.evaluation.behaviour.generate import Generation, generate
+from calame.evaluation.behaviour.measure import prompts_of
+from calame.evaluation.behaviour.summary import RATES
+from calame.evaluation.compare.candidates import Candidate
+from calame.evaluation.losses import by_document
+from calame.evaluation.measured import Measured
+from calame.evaluation.measurement import CannotMeasure, Setting, Subject
+from calame.evaluation.probes.measure import probe_all, probes_of
+from calame.inference.load import Loaded, load_checkpoint
+from calame.inference.sampling import Sampling
+from calame.recipe.criteria import Criteria, Criterion
+from calame.recipe.evaluation import Evaluation
+from calame.recipe.slices import OOD, Mixed, mixed_weights
+from calame.run.files import digest
+from calame.run.journal import Journal
+from calame.run.progress import Bar
+from calame.training.validate import BYTES, NATS, TEXT_NATS, TOKENS
+
+VERSION = 1  # of what is measured here: raised when the same checkpoint would give other numbers
+SCORES: Mapping[str, Callable[..., float]] = {
+    "top_1": lambda score: score.rank == 1,
+    "top_5": lambda score: score.rank <= 5,
+    "reciprocal_rank": lambda score: 1 / score.rank,
+    "probability": lambda score: score.probability,
+    "nats": lambda score: score.nats / score.tokens,
+}
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What all candidates are measured with: keys of the evaluation, languages, and where."""
+
+    keys: Evaluation
+    languages: tuple[str, ...]
+    device: str
+
+
+Tables = Mapping[str, Mapping[str, Measured]]  # by candidate, by kind
+
+
+def measure_all(candidates: Sequence[Candidate], criteria: Criteria, ground: Ground, journal: Journal) -> Tables:
+    """The tables of all kinds that the criteria name. Raises `CannotMeasure` with the reason why one cannot be made."""
+    kinds = list(dict.fromkeys(criterion.kind for criterion in criteria.criteria))
+    known = {row["key"]: row["table"] for row in journal.rows() if "key" in row}
+    tables: dict[str, dict[str, Measured]] = {}
+    with Bar("checkpoints", len(candidates), "checkpoints") as bar:
+        for candidate in candidates:
+            load = cache(lambda candidate=candidate: load_checkpoint(candidate.folder, ground.device))
+            for kind in kinds:
+                key = _key(candidate, kind, ground)
+                if key not in known:
+                    known[key] = KINDS[kind](candidate, load(), ground).as_json()
+                    journal.add({"key": key, "of": candidate.name, "kind": kind, "table": known[key]})
+                tables.setdefault(candidate.name, {})[kind] = Measured.from_json(known[key])
+            bar.advance(1, candidate.name)
+    return tables
+
+
+def _key(candidate: Candidate, kind: str, ground: Ground) -> str:
+    keys = ground.keys.model_dump(mode="json")
+    asked = {"val": ("stride",), "behaviour": ("behaviour",), "probe": ("probes",)}[kind]
+    text = sorted(path.name for path in candidate.stages.values()) if kind == "val" else ground.languages
+    return digest([VERSION, candidate.weights, kind, {name: keys[name] for name in asked}, text])
+
+
+def _losses(candidate: Candidate, loaded: Loaded, ground: Ground) -> Measured:
+    """loss and bpb of each validation document; strata are slices."""
+    setting = Setting(
+        ground.keys, ground.languages, {}, candidate.stages, candidate.folder, ground.device, candidate.recipe
+    )
+    slices, measured = by_document(Subject(candidate.name, loaded, setting, candidate.folder))
+    sums = np.concatenate([measured[part.name] for part in slices])
+    things = [f"{part.hash[:16]}/{n}" for part in slices for n in range(len(measured[part.name]))]
+    strata = [part.name for part in slices for _ in measured[part.name]]
+    above = np.stack([sums[:, NATS], sums[:, TEXT_NATS] / math.log(2)], 1)
+    return Measured(("loss", "bpb"), tuple(things), tuple(strata), above, sums[:, [TOKENS, BYTES]])
+
+
+def _behaviour(candidate: Candidate, loaded: Loaded, ground: Ground) -> Measured:
+    """Every rate, of each generation; strata are languages of prompts."""
+    keys = ground.keys.behaviour
+    sampling = Sampling(**keys.decoding.model_dump(), seed=keys.seed, limit=keys.limit)
+    generations, _ = generate(loaded, prompts_of(keys, ground.languages), sampling)
+    columns: dict[str, Callable[[Generation], float | None]] = {
+        **{name: lambda one, of=of: of(one.verdict) for name, of in RATES.items()},
+        "language_consistency": lambda one: (
+            one.verdict.language == one.prompt.language if one.verdict.language else None
+        ),
+    }
+    rows = [[of(one) for of in columns.values()] for one in generations]
+    prompts = [one.prompt for one in generations]
+    return _table(columns, [p.text for p in prompts], [p.language for p in prompts], rows)
+
+
+def _probes(candidate: Candidate, loaded: Loaded, ground: Ground) -> Measured:
+    """Every number of each probe; strata are languages. One that cannot be scored says nothing."""
+    probed = probe_all(loaded, probes_of(ground.keys.probes, ground.languages))
+    rows = [[of(one.score) if one.score else None for of in SCORES.values()] for one in probed]
+    return _table(SCORES, [one.probe.whole for one in probed], [one.probe.language for one in probed], rows)
+
+
+KINDS: Mapping[str, Callable[[Candidate, Loaded, Ground], Measured]] = {
+    "val": _losses,
+    "behaviour": _behaviour,
+    "probe": _probes,
+}
+
+
+def _table(
+    names: Mapping[str, object], things: Sequence[str], strata: Sequence[str], rows: Sequence[Sequence[float | None]]
+) -> Measured:
+    """Means; a row of numbers for each thing, None where nothing can be said."""
+    if not rows:
+        raise CannotMeasure("there is nothing to measure: no prompts, or no probes, in these languages")
+    known = np.array([[value is not None for value in row] for row in rows], np.float64)
+    above = np.array([[float(value or 0) for value in row] for row in rows], np.float64)
+    return Measured(tuple(names), tuple(things), tuple(strata), above, known)
+
+
+def number(tables: Mapping[str, Measured], criterion: Criterion, mixed: Mixed) -> Measured:
+    """The number that a criterion means, out of a candidate's tables. Raises `CannotMeasure` where there is none."""
+    kind, *parts = criterion.name.split("/")
+    table = tables[kind]
+    if kind == "val":
+        found = _of_slices(table, parts[0], mixed)
+        column = parts[1]
+    else:
+        found = _of_group(table, parts[1]) if len(parts) > 1 else table
+        column = parts[0]
+    if column not in found.names:
+        raise CannotMeasure(f"{criterion.name}: there is no {column}; there are {', '.join(found.names)}")
+    return replace(found.only(column), names=(criterion.name,))
+
+
+def _of_slices(table: Measured, name: str, mixed: Mixed) -> Measured:
+    """A slice; or those of val/mixed with their weights; or micro, all of them alike, without what is out of domain."""
+    if name not in ("mixed", "micro"):
+        return _of_group(table, name)
+    inside = [group for group in table.groups if not group.startswith(OOD)]
+    weights = mixed_weights(inside, mixed) if name == "mixed" else None
+    if weights is None:
+        return replace(table.where(inside), strata=("micro",) * sum(s in inside for s in table.strata))
+    return replace(table.where([group for group in inside if weights[group]]), weights=weights)
+
+
+def _of_group(table: Measured, name: str) -> Measured:
+    if name not in table.groups:
+        raise CannotMeasure(f"there is no {name}; there are {', '.join(table.groups)}")
+    return table.where([name])
+
+
+def files_of(folder: Path) -> Path:
+    """Where the tables of a comparison are kept."""
+    return folder / ".measured.jsonl"
