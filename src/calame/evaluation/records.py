@@ -26,7 +26,7 @@ class Record(BaseModel):
 class Number(Record):
     """A measured number with its interval."""
 
-    value: float
+    value: float = Field(description="as measured")
     low: float = Field(description="lower end of the 95 % bootstrap interval")
     high: float = Field(description="upper end of it")
     n: int = Field(description="how many things it was measured on")
@@ -61,5 +61,7 @@ def read_lines(path: Path, kind: type[R]) -> Iterator[R]:
 
 
 def describe(kind: type[Record]) -> list[str]:
-    """A row of a Markdown table for each key: name, meaning."""
-    return [f"| `{name}` | {field.description or ''} |" for name, field in kind.model_fields.items()]
+    """A row of a Markdown table for each key: name, meaning, which every key has."""
+    fields = kind.model_fields
+    assert all(field.description for field in fields.values()), f"{kind.__name__}: a key without a meaning"
+    return [f"| `{name}` | {field.description} |" for name, field in fields.items()]

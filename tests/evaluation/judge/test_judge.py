@@ -10,13 +10,15 @@ from typing import Any
 
 from pytest import approx, fixture, mark, raises
 
+from calame.evaluation.judge.agreement import Agreement
+from calame.evaluation.judge.asking import Asked as Asked_
 from calame.evaluation.judge.generations import Generation
 from calame.evaluation.judge.judge import Result, Task, judge
-from calame.evaluation.judge.marks import Marked
-from calame.evaluation.judge.pairs import Verdict
+from calame.evaluation.judge.marks import Marked, Marks
+from calame.evaluation.judge.pairs import Judgement, Position, Preference, Verdict
 from calame.evaluation.judge.people import read_people
 from calame.evaluation.judge.rubric import load_rubrics
-from calame.evaluation.records import read_lines, read_record
+from calame.evaluation.records import describe, read_lines, read_record
 from calame.recipe.errors import UserError
 from calame.run.endpoint import Model
 from calame.run.http import Patience
@@ -255,3 +257,10 @@ def test_what_cannot_be_judged_is_refused_before_anything_is_asked(tmp_path: Pat
         run(tmp_path, answering(just), texts=(german, german))
     with raises(UserError, match="two models"):
         run(tmp_path, answering(just), texts=(A,))
+
+
+def test_the_page_says_what_each_key_means() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "evaluation-judge.md").read_text()
+    kinds = (Result, Judgement, Preference, Position, Asked_, Agreement, Marks, Verdict, Marked)
+    for line in (line for kind in kinds for line in describe(kind)):
+        assert line in page

@@ -15,18 +15,18 @@ FOLDER = "comparison"  # in the folder of a run
 class Chosen(Record):
     """A criterion as it was used."""
 
-    name: str
+    name: str = Field(description="of the measurement")
     better: str = Field(description="lower or higher")
     matters: float = Field(description="a smaller difference is none, however sure")
-    weight: float
+    weight: float = Field(description="of a difference that matters, where criteria are weighted")
 
 
 class Checkpoint(Record):
     """One that was compared."""
 
     name: str = Field(description="RUN/STEP")
-    run: str
-    step: int
+    run: str = Field(description="name of the run")
+    step: int = Field(description="of its pretraining")
     tokens: int = Field(description="that it was trained on")
     weights: str = Field(description="hash of its weights")
     tokenizer: str = Field(description="hash of its tokenizer")
@@ -36,7 +36,7 @@ class Behind(Record):
     """How far a checkpoint is behind the best one by a criterion, over the same things; greater is worse."""
 
     best: str = Field(description="the best checkpoint by this criterion")
-    behind: Number
+    behind: Number = Field(description="the difference")
     beyond_noise: bool = Field(description="0 lies below the interval")
     told: bool = Field(description="beyond the noise, and not less than matters")
 
@@ -45,10 +45,10 @@ class Comparison(Record):
     """comparison.json"""
 
     order: str = Field(description="lexicographic or weighted")
-    criteria: list[Chosen]
+    criteria: list[Chosen] = Field(description="in their order")
     checkpoints: list[Checkpoint] = Field(description="in the order of their names")
     ranking: list[str] = Field(description="names, the chosen one first")
-    chosen: str
+    chosen: str = Field(description="the first of the ranking")
     decided_by: str | None = Field(description="the criterion that decided; null where none could")
     numbers: dict[str, dict[str, Number]] = Field(description="by checkpoint, by criterion")
     behind: dict[str, dict[str, Behind]] = Field(description="by checkpoint, by criterion; nothing of the best one")
@@ -69,7 +69,7 @@ class Metrics(Record):
 class Score(Record):
     """One checkpoint's part of benchmark_scores.json."""
 
-    rank: int
+    rank: int = Field(description="1: chosen")
     total: float | None = Field(description="weighted: the sum; null where criteria are taken one after the other")
     distances: dict[str, float] = Field(description="behind the best by each criterion, in differences that matter")
 
@@ -77,16 +77,16 @@ class Score(Record):
 class Scores(Record):
     """benchmark_scores.json"""
 
-    order: str
+    order: str = Field(description="lexicographic or weighted")
     scores: dict[str, Score] = Field(description="by checkpoint, the chosen one first")
 
 
 class Summary(Record):
     """eval_summary.json: the chosen checkpoint."""
 
-    checkpoint: Checkpoint
-    rank: int
+    checkpoint: Checkpoint = Field(description="which one")
+    rank: int = Field(description="1: chosen")
     among: int = Field(description="checkpoints that were compared")
-    criteria: list[str]
+    criteria: list[str] = Field(description="their names, in their order")
     metrics: dict[str, Number | None] = Field(description="everything that was measured of it")
     words: list[str] = Field(description="the rationale, in sentences")

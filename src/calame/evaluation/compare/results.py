@@ -80,8 +80,8 @@ def report_lines(record: Comparison) -> Iterator[str]:
     yield from _table(
         ["rank", "checkpoint", *names], (_row(record, rank, name) for rank, name in enumerate(record.ranking, 1))
     )
-    yield "\nIn brackets the 95 % interval (bootstrap over documents, prompts, probes, items). *: not told from the best"
-    yield "one: the difference, over the same things, is inside the noise or less than matters.\n"
+    yield "\nIn brackets the 95 % interval (bootstrap over documents, prompts, probes, items). *: not told from the"
+    yield "best one: the difference, over the same things, is inside the noise or less than matters.\n"
     yield "## Over the steps\n"
     for run in dict.fromkeys(checkpoint.run for checkpoint in record.checkpoints):
         yield from curve_lines(record, run)

@@ -37,8 +37,8 @@ def compare(named: Sequence[str], criteria: str, runs: str, device: str, to: Pat
 
 
 def choose(recipe: Recipe, trained: Path, stages: Mapping[str, Path], folder: Path) -> Comparison:
-    """`select: compare:CRITERIA`: compare the checkpoints that a run has kept, and write `selected.json` beside the files
-    of the comparison. trained: the folder of its pretraining; stages: those before, by name."""
+    """`select: compare:CRITERIA`: compare the checkpoints that a run has kept, and write `selected.json` beside the
+    files of the comparison. trained: the folder of its pretraining; stages: those before, by name."""
     criteria = parse_criteria(recipe.select.removeprefix("compare:"), "select", recipe.evaluation.criteria)
     for line in criteria.in_words():
         say(f"  {line}")

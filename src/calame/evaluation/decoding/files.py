@@ -24,20 +24,20 @@ def recommended_file(run: Path, base: bool = False) -> Path:
 class Parameters(Record):
     """A setting of the sampler, under Calame's names (`calame generate --help`)."""
 
-    temperature: float
-    top_k: int
-    top_p: float
-    min_p: float
-    repetition_penalty: float
-    no_repeat_ngram: int
+    temperature: float = Field(description="0: always the likeliest")
+    top_k: int = Field(description="of the so many likeliest; 0: of all")
+    top_p: float = Field(description="of the likeliest with this much of the probability")
+    min_p: float = Field(description="least share of the likeliest's probability")
+    repetition_penalty: float = Field(description="1: none")
+    no_repeat_ngram: int = Field(description="0: any n-gram may come again")
 
 
 class Entry(Record):
     """A setting with what was measured of it."""
 
     name: str = Field(description="of the setting, as t0.8 k50 p0.95")
-    parameters: Parameters
-    score: Number | None
+    parameters: Parameters = Field(description="of the setting")
+    score: Number | None = Field(description="weighted sum of the numbers")
     behind: Number | None = Field(description="how much better the first one's score is, over the same prompts")
     within_noise: bool = Field(description="0 lies in the interval of `behind`")
     numbers: dict[str, Number | None] = Field(description="every rate; null where nothing could be said")
@@ -70,13 +70,13 @@ class Recommended(Record):
     """recommended_decoding_params.json"""
 
     name: str = Field(description="of the setting")
-    parameters: Parameters
+    parameters: Parameters = Field(description="under Calame's names")
     transformers: dict[str, Any] = Field(description="the same as generation_config.json of a release has them")
-    model: str
+    model: str = Field(description="checkpoint, or folder")
     weights: str = Field(description="hash of the weights; for others nothing is recommended")
-    confirmed: bool
+    confirmed: bool = Field(description="it won on the tuning prompts too")
     words: list[str] = Field(description="why, in sentences")
-    holdout_prompts: int
+    holdout_prompts: int = Field(description="how many")
     holdout: dict[str, Number | None] = Field(description="rates on the holdout prompts, distinct_2 pooled among them")
 
 
@@ -84,13 +84,13 @@ class Said(Record):
     """A line of tuning_generations.jsonl and holdout_generations.jsonl."""
 
     setting: str = Field(description="name of the setting")
-    prompt: str
+    prompt: str = Field(description="beginning that was continued")
     language: str = Field(description="of the prompt")
     kind: str = Field(description="of the prompt")
     text: str = Field(description="what the model went on with")
-    tokens: int
+    tokens: int = Field(description="that are new")
     stopped: bool = Field(description="it ended by itself")
     nats: float | None = Field(description="a token, under the model as it is; null of nothing")
     loop_period: int = Field(description="tokens; 0: no loop at its end")
-    repeated_4gram: bool
+    repeated_4gram: bool = Field(description="some four tokens stand in it twice")
     said_language: str = Field(description="as detected; empty: cannot be said")

@@ -24,7 +24,7 @@ class Asked(Record):
     """What became of the questions to one judge."""
 
     endpoint: str = Field(description="address")
-    model: str
+    model: str = Field(description="name of the judge")
     questions: int = Field(description="that were to be asked")
     answered: int = Field(description="with a readable verdict")
     faults: dict[str, int] = Field(description="questions without one, by reason")

@@ -23,9 +23,9 @@ class Marked(Record):
     judge: str = Field(description="model that judged")
     of: str = Field(description="a or b: whose text")
     id: str = Field(description="of the prompt")
-    language: str
-    prompt: str
-    text: str
+    language: str = Field(description="of the prompt")
+    prompt: str = Field(description="what the text follows")
+    text: str = Field(description="what was judged")
     marks: dict[str, int] | None = Field(description="by criterion; null: no readable answer")
     reason: str = Field(description="what the judge said")
 
@@ -34,7 +34,7 @@ class Marks(Record):
     """The marks that one judge gave to one model's texts."""
 
     of: str = Field(description="a or b")
-    asked: Asked
+    asked: Asked = Field(description="what became of the questions")
     texts: int = Field(description="that have marks")
     criteria: dict[str, Number] = Field(description="mean mark by criterion; empty: too few texts have marks")
     mean: Number | None = Field(description="of all criteria; null: too few texts have marks")

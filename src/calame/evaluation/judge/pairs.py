@@ -30,8 +30,8 @@ class Verdict(Record):
 
     judge: str = Field(description="model that judged")
     id: str = Field(description="of the prompt")
-    language: str
-    prompt: str
+    language: str = Field(description="of the prompt")
+    prompt: str = Field(description="what both texts follow")
     a: str = Field(description="text of the first model")
     b: str = Field(description="text of the second model")
     a_first: str | None = Field(description="a, b or tie where a stood first; null: no readable verdict")
@@ -44,8 +44,8 @@ class Preference(Record):
     """How often each of two models was preferred."""
 
     pairs: int = Field(description="that were judged in both orders")
-    a_wins: int
-    b_wins: int
+    a_wins: int = Field(description="pairs with a verdict for A in both orders")
+    b_wins: int = Field(description="the same for B")
     ties: int = Field(description="equal, or another verdict in each order")
     a_win_rate: Number | None = Field(description="share that a won, ties counting half; null: too few were judged")
 
@@ -63,10 +63,10 @@ class Position(Record):
 class Judgement(Record):
     """What one judge found of the pairs."""
 
-    asked: Asked
-    overall: Preference
-    languages: dict[str, Preference]
-    position: Position
+    asked: Asked = Field(description="what became of the questions")
+    overall: Preference = Field(description="over all pairs")
+    languages: dict[str, Preference] = Field(description="the same by language of the prompts")
+    position: Position = Field(description="how much the order decides")
     words: list[str] = Field(description="the result in sentences")
 
 
