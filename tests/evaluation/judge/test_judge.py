@@ -23,7 +23,7 @@ from calame.recipe.errors import UserError
 from calame.run.endpoint import Model
 from calame.run.http import Patience
 from support import write_lines
-from web import Asked, Reply, completion, web
+from web import Asked, Reply, completion, models, web
 
 QUICK = Patience(attempts=2, first=0.01, most=0.02)
 NUMBER = 40
@@ -60,12 +60,12 @@ def answering(say: Say) -> Callable[[Asked], Reply]:
     return lambda asked: completion(say(*shown(asked)))
 
 
-def run(folder: Path, answer: Callable[[Asked], Reply], models: tuple[str, ...] = ("m",), **changes: Any) -> Result:
+def run(folder: Path, answer: Callable[[Asked], Reply], judges: tuple[str, ...] = ("m",), **changes: Any) -> Result:
     task = Task(
         **{"names": ("a.jsonl", "b.jsonl"), "texts": (A, B), "rubrics": load_rubrics(None), "by": "pairs", **changes}
     )
-    with web(answer) as site:
-        return judge(task, [Model(f"{site.url}/v1", name, timeout=5.0) for name in models], folder, QUICK)
+    with web(lambda asked: answer(asked) if asked.body else models("m", "other")) as site:
+        return judge(task, [Model(f"{site.url}/v1", name, timeout=5.0) for name in judges], folder, QUICK)
 
 
 def test_a_just_judge_finds_who_is_better_in_both_orders(tmp_path: Path) -> None:
@@ -177,7 +177,7 @@ def test_stopped_anywhere_the_same_command_asks_only_what_is_missing(tmp_path: P
         return Reply(b"", 429) if failing[0] and len(asked) > 25 else completion(just(*shown(question)))
 
     task = Task(("a", "b"), (A, B), load_rubrics(None), "pairs")
-    with web(answer) as site:
+    with web(lambda asked: answer(asked) if asked.body else models("m")) as site:
         model = Model(f"{site.url}/v1", "m", at_once=1)
         with raises(UserError, match="too many requests"):
             judge(task, [model], tmp_path, QUICK)

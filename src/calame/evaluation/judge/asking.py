@@ -41,6 +41,7 @@ def ask(
     error = None
     with Bar(f"judge {endpoint.model.name}", len(questions), "questions") as bar:
         try:
+            endpoint.check()
             for what, answer in endpoint.ask_all((what, messages, None) for what, messages in questions):
                 verdict = None if answer.fault else parse(what, answer.text)
                 if verdict is None:
