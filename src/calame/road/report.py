@@ -10,6 +10,7 @@ from typing import Any
 from calame.evaluation.evaluate import not_measured
 from calame.evaluation.measurements import MEASUREMENTS
 from calame.recipe.units import say_count, say_seconds
+from calame.road.choice_page import comparison_page, decoding_page
 from calame.road.ledger_page import ledger_page, whole_ledger
 from calame.run import telemetry
 from calame.run.charts import line_chart
@@ -48,9 +49,11 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         _section("What went in", ledger_page(ledger) + _mixture(path)),
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
+        _section("Why this checkpoint", comparison_page(path)),
         _section("Tuning", "".join(_curves(tuned) for tuned in sorted((path / "sft").glob("*")))),
         *(_section(part.title, part.page(evaluation[part.name])) for part in MEASUREMENTS if part.name in evaluation),
         _section("Not measured", _not_measured(evaluation)),
+        _section("Decoding", decoding_page(path)),
         _section("Time", _times(folder, road)),
         _section("Where it ran", _environment(path)),
         _section("Recipe", f"<pre>{escape((path / 'recipe.yaml').read_text(encoding='utf-8'))}</pre>"),

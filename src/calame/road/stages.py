@@ -52,7 +52,7 @@ class _Builder:
             for name, source in zip(recipe.corpus.sources, sources, strict=True)
         ]
         pretrain = self._pretrain([tokenizer, *shards])
-        select = self._select(pretrain)
+        select = self._select([pretrain, *shards])
         sft = [self._sft([select, pretrain, tokenizer, corpus, *sources, *shards])] if recipe.sft else []
         evaluation = self._evaluation([select, pretrain, *sft, tokenizer, *inject, *shards])
         release = self._release([*sft, select, pretrain])
@@ -249,23 +249,33 @@ class _Builder:
             return stage
         return stage.continued(made)
 
-    def _select(self, pretrain: Stage) -> Stage:
-        recipe = self.folder.recipe
+    def _select(self, before: list[Stage]) -> Stage:
+        recipe, (pretrain, *_) = self.folder.recipe, before
+        compares = recipe.select.startswith("compare:")
         keys: dict[str, Any] = {"select": recipe.select}
         if recipe.select != "last":  # then it matters which checkpoints there were to choose from
             keys["execution.validate_every"] = recipe.execution.validate_every
+        if compares:
+            kept = ("validate_every", "save_every", "keep", "keep_every")
+            keys |= {f"execution.{key}": getattr(recipe.execution, key) for key in kept}
+            keys |= {"compare": _version("compare"), "evaluation": _keys(recipe.evaluation, "require", "questions", "prompts")}
 
         def make(work: Work) -> None:
-            from calame.training.select import select
+            if compares:
+                from calame.evaluation.compare.verb import choose
 
-            select(recipe.select, work.before["pretrain"], work.folder)
+                choose(recipe, work.before["pretrain"], work.before, work.folder)
+            else:
+                from calame.training.select import select
+
+                select(recipe.select, work.before["pretrain"], work.folder)
 
         return Stage(
             "select",
             _version("select"),
             keys,
             make,
-            before=(pretrain,),
+            before=tuple(before) if compares else (pretrain,),
             link="selected.json",
             linked_file="selected.json",
         )
@@ -412,6 +422,7 @@ VERSIONS = {
     "shards": 1,
     "pretrain": 2,
     "select": 1,
+    "compare": 1,  # no stage, but how select chooses where it compares
     "sft": 3,
     "evaluation": 2,
     "release": 1,

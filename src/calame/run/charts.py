@@ -72,22 +72,25 @@ def _axes(place, x_range: tuple[float, float], y_range: tuple[float, float], uni
     return "".join(parts)
 
 
-def interval_chart(rows: Sequence[tuple[str, float, float, float]], unit: str) -> str:
-    """A line a row: its name, a dot at its value, and a bar from its lowest to its highest, on an axis from 0 to 1;
-    an empty string where there is nothing to draw."""
+def interval_chart(
+    rows: Sequence[tuple[str, float, float, float]], unit: str, span: tuple[float, float] | None = (0, 1)
+) -> str:
+    """A line a row: its name, a dot at its value, and a bar from its lowest to its highest, on an axis over `span` (None:
+    as far as the rows go); an empty string where there is nothing to draw."""
     if not rows:
         return ""
     left, step = 230, 22
     height = TOP + step * len(rows) + BOTTOM
+    first, last = span or _padded(min(low for _, _, low, _ in rows), max(high for *_, high in rows))
 
     def place(value: float) -> float:
-        return left + min(max(value, 0.0), 1.0) * (WIDTH - left - 20)
+        return left + min(max((value - first) / (last - first), 0.0), 1.0) * (WIDTH - left - 20)
 
     parts = []
-    for tick in (0, 0.25, 0.5, 0.75, 1):
+    for tick in (first + (last - first) * quarter / 4 for quarter in range(5)):
         x, foot = place(tick), height - BOTTOM
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{foot}" class="grid"/>')
-        parts.append(f'<text x="{x:.1f}" y="{foot + 15}" text-anchor="middle">{tick:g}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{foot + 15}" text-anchor="middle">{tick:.4g}</text>')
     for number, (name, value, low, high) in enumerate(rows):
         y = TOP + step * (number + 0.5)
         parts.append(

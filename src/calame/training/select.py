@@ -34,6 +34,11 @@ def select(rule: str, trained: Path, folder: Path) -> None:
         raise refuse(
             "select", f"no whole checkpoint in {trained}", remedy="train again: calame run RECIPE --from pretrain"
         )
+    write_choice(rule, chosen, reason, folder)
+
+
+def write_choice(rule: str, chosen: Path, reason: str, folder: Path) -> None:
+    """Write `selected.json`: the rule, the checkpoint that was chosen by it, and why."""
     progress = checkpoint.read_state(chosen)["progress"]
     write_json(
         folder / FILE,
