@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -54,7 +55,8 @@ def decoding_page(run: Path) -> str:
             _board(found.holdout),
             f"<h3>Score on the tuning prompts, the best {min(SHOWN, len(found.tuning))}</h3>",
             _chart([(entry.name, entry.score) for entry in found.tuning[:SHOWN]], "score"),
-            f"<details><summary>as transformers has it</summary><pre>{escape(str(recommended.transformers))}</pre></details>",
+            "<h3>As transformers has it</h3>",
+            f"<pre>{escape(json.dumps(recommended.transformers, indent=1))}</pre>",
         ]
     )
 
