@@ -59,6 +59,14 @@ def test_the_interval_of_a_mean_is_the_plain_bootstraps() -> None:
     assert ours.high - ours.low == approx(2 * 1.96 * 2 / 20, rel=0.15)  # of the normal distribution
 
 
+def test_a_share_of_nothing_is_not_without_doubt() -> None:
+    """No loop in twenty generations: up to one in six may loop (Wilson 1927)."""
+    never = measured(np.zeros(20), strata="fi" * 10).intervals()["a"]
+    assert (never.value, never.low, never.n) == (0, 0, 20) and never.high == approx(0.161, abs=1e-3)
+    always = measured(np.ones(20)).intervals()["a"]
+    assert (always.value, always.high) == (1, 1) and always.low == approx(0.839, abs=1e-3)
+
+
 def test_pairs_are_surer_than_numbers_alone() -> None:
     """Two models that differ by a little on every thing, among things that differ much."""
     hard = np.random.default_rng(2).normal(0, 5, 200)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from calame.evaluation.intervals import DRAWS, LEVEL, Interval
+from calame.evaluation.intervals import DRAWS, LEVEL, Interval, share_interval
 
 AT_ONCE = 100  # draws; what they take is this x things x 8 bytes, and all of them DRAWS x things bytes
 
@@ -85,7 +85,7 @@ class Measured:
     def intervals(self, seed: int = 0) -> dict[str, Interval]:
         """The interval of each number. Raises `ValueError` where nothing was measured."""
         columns = zip(self.names, self.values(), self.drawn(seed).T, self.counts(), strict=True)
-        return {name: interval(float(value), drawn, int(count)) for name, value, drawn, count in columns}
+        return {name: _interval_of(float(value), drawn, int(count)) for name, value, drawn, count in columns}
 
     def _rows(self) -> list[np.ndarray]:
         if not self.things:
@@ -138,6 +138,13 @@ def interval(value: float, drawn: np.ndarray, number: int) -> Interval:
         return Interval(float("nan"), float("nan"), float("nan"), number)
     low, high = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high), number)
+
+
+def _interval_of(value: float, drawn: np.ndarray, number: int) -> Interval:
+    """A share that is 0 in every draw, or 1, is not therefore without doubt."""
+    if value in (0.0, 1.0) and (drawn == value).all():
+        return share_interval([value] * number)
+    return interval(value, drawn, number)
 
 
 def difference(ours: Measured, theirs: Measured, name: str, seed: int = 0) -> Interval:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from pydantic import Field
 
-from calame.evaluation.intervals import LEVEL
+from calame.evaluation.intervals import LEVEL, share_interval
 from calame.evaluation.measured import interval
 from calame.evaluation.records import Number, Record, number_of
 
@@ -42,7 +42,7 @@ def agreement(ours: Sequence[Any], theirs: Sequence[Any], labels: Sequence[Any],
     if not len(a):
         return Agreement(n=0, raw=None, kappa=None)
     chosen = np.random.default_rng(0).integers(len(a), size=(DRAWS, len(a)))
-    raw = interval(float((a == b).mean()), (a[chosen] == b[chosen]).mean(1), len(a))
+    raw = share_interval((a == b).tolist())
     drawn = np.array([kappa(a[row], b[row], len(labels), ordered) for row in chosen])
     beyond_chance = interval(kappa(a, b, len(labels), ordered), drawn, len(a))
     return Agreement(n=len(a), raw=number_of(raw), kappa=number_of(beyond_chance))

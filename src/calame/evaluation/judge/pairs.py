@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from pydantic import Field
 
-from calame.evaluation.intervals import mean_interval
+from calame.evaluation.intervals import mean_interval, share_interval
 from calame.evaluation.judge.agreement import Agreement, agreement, in_words
 from calame.evaluation.judge.asking import Asked, ask
 from calame.evaluation.judge.generations import Pair
@@ -141,7 +141,7 @@ def preference(verdicts: Sequence[Verdict]) -> Preference:
     """Wins, ties, and the win rate where enough pairs were judged."""
     judged = [verdict.verdict for verdict in verdicts if verdict.verdict is not None]
     enough = len(judged) >= max(1, LEAST * len(verdicts))
-    rate = mean_interval([{"a": 1.0, "b": 0.0, TIE: 0.5}[verdict] for verdict in judged]) if enough else None
+    rate = share_interval([{"a": 1.0, "b": 0.0, TIE: 0.5}[verdict] for verdict in judged]) if enough else None
     wins = {label: judged.count(label) for label in LABELS}
     return Preference(
         pairs=len(judged),
@@ -155,7 +155,7 @@ def preference(verdicts: Sequence[Verdict]) -> Preference:
 def position_of(verdicts: Sequence[Verdict]) -> Position:
     both = [(v.a_first, v.b_first) for v in verdicts if v.verdict is not None]
     leanings = [((one == "a") - (one == "b") + (two == "b") - (two == "a")) / 2 for one, two in both]
-    same = mean_interval([float(one == two) for one, two in both]) if both else None
+    same = share_interval([float(one == two) for one, two in both]) if both else None
     return Position(
         same=number_of(same) if same else None,
         first=both.count(("a", "b")),
