@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from calame.evaluation.compare.criteria import read_criteria
 from calame.evaluation.compare.rank import rank
-from calame.evaluation.compare.rationale import best_of_kind, rationale, scalar_best
+from calame.evaluation.compare.rationale import best_by_kind, rationale, scalar_best
 from evaluation.compare.test_rank import LOOPS, LOSS, WEIGHTED, scores_of
 
 CRITERIA = read_criteria(f"{LOSS},{LOOPS}")
@@ -24,12 +24,12 @@ def test_a_practical_checkpoint_is_taken_over_the_best_by_loss_and_the_best_by_b
     assert "practical by 0.006 [0.006, 0.006]: behind by less than the 0.01 that matters." in words[1]
     assert words[3] == "behaviour/loop_rate decided."
     assert words[4] == (
-        "By the losses alone loss would be chosen. It is worse by 0.4 [0.4, 0.4] in behaviour/loop_rate. "
-        "Of val/mixed/bpb the difference is inside the noise, or less than matters."
+        "By the losses alone loss would be chosen. It is better by 0.006 [0.006, 0.006] in val/mixed/bpb, less than "
+        "what matters. It is worse by 0.4 [0.4, 0.4] in behaviour/loop_rate."
     )
     assert words[5] == (
-        "By behaviour alone behaved would be chosen. It is better by 0.2 [0.2, 0.2] in behaviour/loop_rate. "
-        "It is worse by 0.194 [0.194, 0.194] in val/mixed/bpb."
+        "By behaviour alone behaved would be chosen. It is worse by 0.194 [0.194, 0.194] in val/mixed/bpb. "
+        "It is better by 0.2 [0.2, 0.2] in behaviour/loop_rate."
     )
 
 
@@ -66,6 +66,8 @@ def test_a_single_checkpoint_needs_no_reason() -> None:
 
 def test_the_best_of_a_kind_and_of_the_first_loss() -> None:
     scores = scores_of(a=(1.2, 0.9), b=(1.3, 0.2))
-    assert best_of_kind(scores, CRITERIA, "behaviour") == "b" and best_of_kind(scores, CRITERIA, "eval") is None
+    assert best_by_kind(scores, CRITERIA, "a") == {"val": ("a", True), "behaviour": ("b", True)}
+    alike = scores_of(a=(1.2, 0.3), b=(1.3, 0.3))
+    assert best_by_kind(alike, CRITERIA, "b")["behaviour"] == ("b", False), "none is better, and it is one of them"
     assert scalar_best(scores, CRITERIA) == ("a", LOSS)
     assert scalar_best(scores, read_criteria(LOOPS)) is None

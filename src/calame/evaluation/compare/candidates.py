@@ -97,12 +97,11 @@ def check_comparable(candidates: Sequence[Candidate], criteria: Criteria) -> Non
     """Raises `UserError` where a criterion counts tokens and the candidates' tokens are not the same ones."""
     if len({candidate.tokenizer for candidate in candidates}) < 2:
         return
-    counted = [c.name for c in criteria.criteria if c.name.startswith("val/") and c.name.endswith("/loss")]
-    counted += [c.name for c in criteria.criteria if c.name.startswith("probe/")]
+    counted = [c.name for c in criteria.criteria if c.kind != "eval" and not c.name.endswith("/bpb")]
     if counted:
         runs = ", ".join(sorted({candidate.run for candidate in candidates}))
         raise refuse(
             "--criteria",
-            f"{', '.join(counted)}: the tokenizers of {runs} differ, and a number of tokens cannot be compared",
-            "bits per byte (val/SLICE/bpb), behaviour, benchmarks",
+            f"{', '.join(counted)}: the tokenizers of {runs} differ, and what counts tokens cannot be compared",
+            "bits per byte (val/SLICE/bpb), benchmarks (eval/TASK)",
         )

@@ -11,7 +11,7 @@ from calame.evaluation.compare.candidates import Candidate, check_comparable
 from calame.evaluation.compare.files import Behind, Checkpoint, Chosen, Comparison
 from calame.evaluation.compare.measure import Ground, Tables, measure_all, number
 from calame.evaluation.compare.rank import Ranking, Scores, best_by, gap, rank
-from calame.evaluation.compare.rationale import KINDS, best_of_kind, rationale, scalar_best
+from calame.evaluation.compare.rationale import best_by_kind, rationale, scalar_best
 from calame.evaluation.measured import Measured
 from calame.evaluation.measurement import CannotMeasure
 from calame.evaluation.records import Number, number_of
@@ -92,7 +92,6 @@ def record_of(compared: Compared) -> Comparison:
     """comparison.json"""
     scores, criteria, ranking = compared.scores, compared.criteria, compared.ranking
     best = scalar_best(scores, criteria)
-    kinds = {kind: best_of_kind(scores, criteria, kind) for kind in KINDS}
     return Comparison(
         order=criteria.order,
         criteria=[
@@ -107,7 +106,7 @@ def record_of(compared: Compared) -> Comparison:
         behind={name: dict(_behind(scores, criteria, name)) for name in scores},
         totals=None if ranking.totals is None else {n: known(number_of(total)) for n, total in ranking.totals.items()},
         scalar_best=best[0] if best else None,
-        best_by={kind: name for kind, name in kinds.items() if name is not None},
+        best_by={kind: name for kind, (name, _) in best_by_kind(scores, criteria, ranking.order[0]).items()},
         words=list(compared.words),
     )
 

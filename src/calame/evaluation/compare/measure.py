@@ -56,16 +56,18 @@ def measure_all(candidates: Sequence[Candidate], criteria: Criteria, ground: Gro
     kinds = list(dict.fromkeys(criterion.kind for criterion in criteria.criteria))
     known = {row["key"]: row["table"] for row in journal.rows() if "key" in row}
     tables: dict[str, dict[str, Measured]] = {}
-    with Bar("checkpoints", len(candidates), "checkpoints") as bar:
+    keys = {(candidate.name, kind): _key(candidate, kind, ground) for candidate in candidates for kind in kinds}
+    done = sum(key in known for key in keys.values())
+    with Bar("checkpoints measured", len(keys), "tables", done) as bar:
         for candidate in candidates:
             load = cache(lambda candidate=candidate: load_checkpoint(candidate.folder, ground.device))
             for kind in kinds:
-                key = _key(candidate, kind, ground)
+                key = keys[candidate.name, kind]
                 if key not in known:
                     known[key] = KINDS[kind](candidate, load(), ground).as_json()
                     journal.add({"key": key, "of": candidate.name, "kind": kind, "table": known[key]})
+                    bar.advance(1, f"{kind} of {candidate.name}")
                 tables.setdefault(candidate.name, {})[kind] = Measured.from_json(known[key])
-            bar.advance(1, candidate.name)
     return tables
 
 

@@ -15,10 +15,22 @@ NAMED = 4  # candidates that a sentence names; the rest is counted
 KINDS = {"val": "the losses", "behaviour": "behaviour", "probe": "the probes", "eval": "the benchmarks"}
 
 
-def best_of_kind(scores: Scores, criteria: Criteria, kind: str) -> str | None:
-    """The candidate that would be chosen by the criteria of one kind alone; None where there is none of that kind."""
-    own = [criterion for criterion in criteria.criteria if criterion.kind == kind]
-    return rank(scores, criteria.model_copy(update={"criteria": own})).order[0] if own else None
+def best_by_kind(scores: Scores, criteria: Criteria, chosen: str) -> dict[str, tuple[str, bool]]:
+    """For each kind of criteria there is, whom it would choose alone, and whether that one differs from all others
+    beyond the noise (where it does not differ from the chosen one, that counts as the kind's choice)."""
+    found = {}
+    for kind in dict.fromkeys(criterion.kind for criterion in criteria.criteria):
+        own = [criterion for criterion in criteria.criteria if criterion.kind == kind]
+        first, *others = rank(scores, criteria.model_copy(update={"criteria": own})).order
+        alike = [other for other in others if not any(_apart(scores, first, other, c).beyond_noise for c in own)]
+        found[kind] = (chosen if chosen in alike else first), not alike
+    return found
+
+
+def _apart(scores: Scores, one: str, other: str, criterion: Criterion) -> Gap:
+    """How far the worse of two is behind the better one."""
+    ahead = value(scores, one, criterion) <= value(scores, other, criterion)
+    return gap(scores, one, other, criterion) if ahead else gap(scores, other, one, criterion)
 
 
 def rationale(scores: Scores, criteria: Criteria, ranking: Ranking) -> list[str]:
@@ -31,10 +43,8 @@ def rationale(scores: Scores, criteria: Criteria, ranking: Ranking) -> list[str]
     words = [f"{chosen} is chosen out of {len(ranking.order)} checkpoints, {how}: {names}."]
     words += [_stepped(step, scores) for step in ranking.steps]
     words += _decided(scores, criteria, ranking)
-    for kind, name in KINDS.items():
-        other = best_of_kind(scores, criteria, kind)
-        if other is not None:
-            words.append(_why_not(scores, criteria, chosen, other, name))
+    for kind, (other, told) in best_by_kind(scores, criteria, chosen).items():
+        words.append(_why_not(scores, criteria, chosen, other, told, KINDS[kind]))
     return words
 
 
@@ -83,25 +93,23 @@ def _decided(scores: Scores, criteria: Criteria, ranking: Ranking) -> Iterator[s
         )
 
 
-def _why_not(scores: Scores, criteria: Criteria, chosen: str, other: str, kind: str) -> str:
+def _why_not(scores: Scores, criteria: Criteria, chosen: str, other: str, told: bool, kind: str) -> str:
     """Whether the best by one kind of criteria is the chosen one, and if not what speaks for and against it."""
     if other == chosen:
-        return f"By {kind} alone, too, it is the one."
-    for_it, against, alike = [], [], []
-    for criterion in criteria.criteria:
-        ahead = value(scores, other, criterion) < value(scores, chosen, criterion)
-        found = gap(scores, other, chosen, criterion) if ahead else gap(scores, chosen, other, criterion)
-        if found.told:
-            (for_it if ahead else against).append(f"{_interval(found.behind)} in {criterion.name}")
-        else:
-            alike.append(criterion.name)
+        return f"By {kind} alone, {'too, it is the one' if told else 'it is one of several as good'}."
     parts = [f"By {kind} alone {other} would be chosen."]
-    if for_it:
-        parts.append(f"It is better by {' and by '.join(for_it)}.")
-    if against:
-        parts.append(f"It is worse by {' and by '.join(against)}.")
-    if alike:
-        parts.append(f"Of {', '.join(alike)} the difference is inside the noise, or less than matters.")
+    noise = []
+    for criterion in criteria.criteria:
+        found = _apart(scores, chosen, other, criterion)
+        side = "worse" if found.candidate == other else "better"
+        if found.told:
+            parts.append(f"It is {side} by {_interval(found.behind)} in {criterion.name}.")
+        elif found.beyond_noise:
+            parts.append(f"It is {side} by {_interval(found.behind)} in {criterion.name}, less than what matters.")
+        else:
+            noise.append(criterion.name)
+    if noise:
+        parts.append(f"In {', '.join(noise)} the difference is inside the noise.")
     return " ".join(parts)
 
 
