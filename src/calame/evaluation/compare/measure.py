@@ -24,9 +24,9 @@ from calame.inference.sampling import Sampling
 from calame.recipe.criteria import Criteria, Criterion
 from calame.recipe.evaluation import Evaluation
 from calame.recipe.slices import OOD, Mixed, mixed_weights
-from calame.run.files import digest
+from calame.run.files import digest, file_digest
 from calame.run.journal import Journal
-from calame.run.progress import Bar
+from calame.run.progress import Bar, say
 from calame.training.validate import BYTES, NATS, TEXT_NATS, TOKENS
 
 VERSION = 1  # of what is measured here: raised when the same checkpoint would give other numbers
@@ -72,10 +72,15 @@ def measure_all(candidates: Sequence[Candidate], criteria: Criteria, ground: Gro
 
 
 def _key(candidate: Candidate, kind: str, ground: Ground) -> str:
-    keys = ground.keys.model_dump(mode="json")
-    asked = {"val": ("stride",), "behaviour": ("behaviour",), "probe": ("probes",)}[kind]
-    text = sorted(path.name for path in candidate.stages.values()) if kind == "val" else ground.languages
-    return digest([VERSION, candidate.weights, kind, {name: keys[name] for name in asked}, text])
+    """A hash of all that a table depends on: of files of prompts and probes what is in them."""
+    keys = ground.keys
+    if kind == "val":
+        asked = [keys.stride, sorted(path.name for path in candidate.stages.values())]
+    else:
+        part = keys.behaviour if kind == "behaviour" else keys.probes
+        content = file_digest(Path(part.location)) if part.location else ""
+        asked = [part.model_dump(mode="json", exclude={"location"}), content, ground.languages]
+    return digest([VERSION, candidate.weights, kind, asked])
 
 
 def _losses(candidate: Candidate, loaded: Loaded, ground: Ground) -> Measured:
@@ -95,7 +100,9 @@ def _behaviour(candidate: Candidate, loaded: Loaded, ground: Ground) -> Measured
     """Every rate, of each generation; strata are languages of prompts."""
     keys = ground.keys.behaviour
     sampling = Sampling(**keys.decoding.model_dump(), seed=keys.seed, limit=keys.limit)
-    generations, _ = generate(loaded, prompts_of(keys, ground.languages), sampling)
+    generations, left_out = generate(loaded, prompts_of(keys, ground.languages), sampling)
+    if left_out:
+        say(f"  {candidate.name}: {len(left_out)} prompts are left out: {left_out[0].reason}")
     columns: dict[str, Callable[[Generation], float | None]] = {
         **{name: lambda one, of=of: of(one.verdict) for name, of in RATES.items()},
         "language_consistency": lambda one: (
@@ -162,8 +169,3 @@ def _of_group(table: Measured, name: str) -> Measured:
     if name not in table.groups:
         raise CannotMeasure(f"there is no {name}; there are {', '.join(table.groups)}")
     return table.where([name])
-
-
-def files_of(folder: Path) -> Path:
-    """Where the tables of a comparison are kept."""
-    return folder / ".measured.jsonl"
