@@ -40,6 +40,16 @@ class Measured:
         above = np.asarray(values, np.float64)[:, None]
         return Measured((name,), tuple(things), tuple(strata), above, np.ones_like(above))
 
+    @staticmethod
+    def of_rows(
+        names: Sequence[str], things: Sequence[str], strata: Sequence[str], rows: Sequence[Sequence[float | None]]
+    ) -> Measured:
+        """Several numbers per thing, of which the means are meant; None where nothing can be said."""
+        shape = (len(things), len(names))
+        known = np.array([[value is not None for value in row] for row in rows], np.float64).reshape(shape)
+        above = np.array([[float(value or 0) for value in row] for row in rows], np.float64).reshape(shape)
+        return Measured(tuple(names), tuple(things), tuple(strata), above, known)
+
     def only(self, name: str) -> Measured:
         """One of the numbers alone."""
         at = self.names.index(name)

@@ -35,6 +35,13 @@ class Number(Record):
 R = TypeVar("R", bound=Record)
 
 
+def say_number(number: Number | Interval | None, form: str = ".3f", missing: str = "-") -> str:
+    """As `0.123 [0.100, 0.150]`; `missing` where nothing could be measured."""
+    if number is None:
+        return missing
+    return f"{number.value:{form}} [{number.low:{form}}, {number.high:{form}}]"
+
+
 def number_of(interval: Interval) -> Number | None:
     """None where nothing could be measured: never a number that is none."""
     return None if math.isnan(interval.value) else Number.model_validate(interval.as_json())

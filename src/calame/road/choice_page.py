@@ -11,7 +11,7 @@ from calame.evaluation.compare import files as compared
 from calame.evaluation.compare.files import Comparison
 from calame.evaluation.decoding import files as searched
 from calame.evaluation.decoding.files import Entry, Recommended, Summary
-from calame.evaluation.records import Number, read_record
+from calame.evaluation.records import Number, read_record, say_number
 from calame.run.charts import interval_chart
 from calame.run.tables import table
 
@@ -31,7 +31,7 @@ def comparison_page(run: Path) -> str:
         parts.append(f"<h3>{escape(criterion.name)}</h3>")
         parts.append(_chart(numbers, f"{criterion.better} is better, {criterion.matters:g} matters"))
     rows = [
-        [rank, name, *(_said(found.numbers[name][criterion.name]) for criterion in found.criteria)]
+        [rank, name, *(say_number(found.numbers[name][criterion.name]) for criterion in found.criteria)]
         for rank, name in enumerate(found.ranking, 1)
     ]
     return "".join([*parts, table(["rank", "checkpoint", *(criterion.name for criterion in found.criteria)], rows)])
@@ -72,8 +72,4 @@ def _chart(numbers: Sequence[tuple[str, Number | None]], unit: str) -> str:
 
 def _board(entries: Sequence[Entry]) -> str:
     names = list(entries[0].numbers)
-    return table(["setting", *names], [[e.name, *(_said(e.numbers[name]) for name in names)] for e in entries])
-
-
-def _said(number: Number | None) -> str:
-    return f"{number.value:.3f} [{number.low:.3f}, {number.high:.3f}]" if number else "-"
+    return table(["setting", *names], [[e.name, *(say_number(e.numbers[name]) for name in names)] for e in entries])

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from calame.evaluation.behaviour.generate import Generation, generate
+from calame.evaluation.behaviour.generate import generate
 from calame.evaluation.behaviour.measure import prompts_of
 from calame.evaluation.behaviour.summary import RATES
+from calame.evaluation.behaviour.table import CONSISTENCY, rates_of, things_of
 from calame.evaluation.compare.candidates import Candidate
 from calame.evaluation.losses import by_document
 from calame.evaluation.measured import Measured
@@ -103,22 +104,16 @@ def _behaviour(candidate: Candidate, loaded: Loaded, ground: Ground) -> Measured
     generations, left_out = generate(loaded, prompts_of(keys, ground.languages), sampling)
     if left_out:
         say(f"  {candidate.name}: {len(left_out)} prompts are left out: {left_out[0].reason}")
-    columns: dict[str, Callable[[Generation], float | None]] = {
-        **{name: lambda one, of=of: of(one.verdict) for name, of in RATES.items()},
-        "language_consistency": lambda one: (
-            one.verdict.language == one.prompt.language if one.verdict.language else None
-        ),
-    }
-    rows = [[of(one) for of in columns.values()] for one in generations]
-    prompts = [one.prompt for one in generations]
-    return _table(columns, [p.text for p in prompts], [p.language for p in prompts], rows)
+    names = [*RATES, CONSISTENCY]
+    return _known(Measured.of_rows(names, *things_of(generations), [rates_of(one, names) for one in generations]))
 
 
 def _probes(candidate: Candidate, loaded: Loaded, ground: Ground) -> Measured:
     """Every number of each probe; strata are languages. One that cannot be scored says nothing."""
     probed = probe_all(loaded, probes_of(ground.keys.probes, ground.languages))
     rows = [[of(one.score) if one.score else None for of in SCORES.values()] for one in probed]
-    return _table(SCORES, [one.probe.whole for one in probed], [one.probe.language for one in probed], rows)
+    things, languages = [one.probe.whole for one in probed], [one.probe.language for one in probed]
+    return _known(Measured.of_rows(list(SCORES), things, languages, rows))
 
 
 KINDS: Mapping[str, Callable[[Candidate, Loaded, Ground], Measured]] = {
@@ -128,15 +123,10 @@ KINDS: Mapping[str, Callable[[Candidate, Loaded, Ground], Measured]] = {
 }
 
 
-def _table(
-    names: Mapping[str, object], things: Sequence[str], strata: Sequence[str], rows: Sequence[Sequence[float | None]]
-) -> Measured:
-    """Means; a row of numbers for each thing, None where nothing can be said."""
-    if not rows:
+def _known(table: Measured) -> Measured:
+    if not table.things:
         raise CannotMeasure("there is nothing to measure: no prompts, or no probes, in these languages")
-    known = np.array([[value is not None for value in row] for row in rows], np.float64)
-    above = np.array([[float(value or 0) for value in row] for row in rows], np.float64)
-    return Measured(tuple(names), tuple(things), tuple(strata), above, known)
+    return table
 
 
 def number(tables: Mapping[str, Measured], criterion: Criterion, mixed: Mixed) -> Measured:

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from calame.evaluation.compare.rank import Gap, Ranking, Scores, Step, best_by, gap, rank, value
-from calame.evaluation.intervals import LEVEL, Interval
+from calame.evaluation.intervals import LEVEL
+from calame.evaluation.records import say_number
 from calame.recipe.criteria import Criteria, Criterion
 
+FORM = ".4g"  # of numbers in sentences
 NAMED = 4  # candidates that a sentence names; the rest is counted
 KINDS = {"val": "the losses", "behaviour": "behaviour", "probe": "the probes", "eval": "the benchmarks"}
 
@@ -67,7 +69,7 @@ def _stepped(step: Step, scores: Scores) -> str:
 
 
 def _behind(gap: Gap) -> str:
-    return f"{gap.candidate} by {_interval(gap.behind)}"
+    return f"{gap.candidate} by {say_number(gap.behind, FORM)}"
 
 
 def _rest(gaps: Sequence[Gap]) -> str:
@@ -80,8 +82,8 @@ def _decided(scores: Scores, criteria: Criteria, ranking: Ranking) -> Iterator[s
         lead = ranking.behind[second]
         verdict = "beyond the noise" if lead.low > 0 else "inside the noise: the choice is one of several as good"
         yield (
-            f"The weighted sum of {second}, the next one, is {_interval(lead)} worse (in differences that matter): "
-            f"{verdict}. What sets them apart most is {ranking.decided_by}."
+            f"The weighted sum of {second}, the next one, is {say_number(lead, FORM)} worse (in differences that "
+            f"matter): {verdict}. What sets them apart most is {ranking.decided_by}."
         )
     elif ranking.decided_by:
         yield f"{ranking.decided_by} decided."
@@ -103,9 +105,11 @@ def _why_not(scores: Scores, criteria: Criteria, chosen: str, other: str, told: 
         found = _apart(scores, chosen, other, criterion)
         side = "worse" if found.candidate == other else "better"
         if found.told:
-            parts.append(f"It is {side} by {_interval(found.behind)} in {criterion.name}.")
+            parts.append(f"It is {side} by {say_number(found.behind, FORM)} in {criterion.name}.")
         elif found.beyond_noise:
-            parts.append(f"It is {side} by {_interval(found.behind)} in {criterion.name}, less than what matters.")
+            parts.append(
+                f"It is {side} by {say_number(found.behind, FORM)} in {criterion.name}, less than what matters."
+            )
         else:
             noise.append(criterion.name)
     if noise:
@@ -114,11 +118,7 @@ def _why_not(scores: Scores, criteria: Criteria, chosen: str, other: str, told: 
 
 
 def _measured(scores: Scores, candidate: str, criterion: Criterion) -> str:
-    return _interval(scores[candidate][criterion.name].intervals()[criterion.name])
-
-
-def _interval(found: Interval) -> str:
-    return f"{found.value:.4g} [{found.low:.4g}, {found.high:.4g}]"
+    return say_number(scores[candidate][criterion.name].intervals()[criterion.name], FORM)
 
 
 def scalar_best(scores: Scores, criteria: Criteria) -> tuple[str, str] | None:

@@ -9,7 +9,7 @@ from calame.evaluation.compare import files
 from calame.evaluation.compare.compare import Compared, checkpoint_of, record_of
 from calame.evaluation.compare.files import Comparison, Metrics, Score, Scores, Summary
 from calame.evaluation.measured import Measured
-from calame.evaluation.records import Number, number_of, write_record
+from calame.evaluation.records import Number, number_of, say_number, write_record
 from calame.recipe.units import say_count
 from calame.run.files import atomic
 from calame.run.tables import text_table
@@ -93,7 +93,7 @@ def _row(record: Comparison, rank: int, name: str) -> list[str]:
         found = record.numbers[name][criterion.name]
         behind = record.behind[name].get(criterion.name)
         mark = " (best)" if behind is None else "" if behind.told else " *"
-        cells.append(f"{found.value:.4f} [{found.low:.4f}, {found.high:.4f}]{mark}")
+        cells.append(f"{say_number(found, '.4f')}{mark}")
     return [str(rank), name, *cells]
 
 

@@ -9,6 +9,7 @@ from calame.evaluation.decoding.objective import Objective, difference_of_scores
 from calame.evaluation.decoding.settings import PRESETS, Setting
 from calame.evaluation.intervals import LEVEL, Interval
 from calame.evaluation.measured import Measured
+from calame.evaluation.records import say_number
 
 DEFAULT = PRESETS["default"]
 Trials = Mapping[Setting, Measured]
@@ -104,7 +105,6 @@ def decide(roles: Mapping[str, Setting], holdout: Trials, objective: Objective) 
 
 
 def _compared(winner: Setting, role: str, rival: Setting, gain: Interval) -> str:
-    amount = f"{gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]"
     if gain.low > 0:
         verdict = "beyond the noise"
     elif gain.high < 0:
@@ -112,6 +112,6 @@ def _compared(winner: Setting, role: str, rival: Setting, gain: Interval) -> str
     else:
         verdict = f"inside the noise (0 lies in the {LEVEL:.0%} interval)"
     return (
-        f"On {gain.n} holdout prompts the score of the winner ({winner.name}) is {amount} "
+        f"On {gain.n} holdout prompts the score of the winner ({winner.name}) is {say_number(gain, '+.3f')} "
         f"against the {role} ({rival.name}): {verdict}."
     )

@@ -16,7 +16,7 @@ from calame.evaluation.decoding.search import Outcome, by_language
 from calame.evaluation.decoding.settings import KNOBS, Setting
 from calame.evaluation.decoding.trial import Trial
 from calame.evaluation.intervals import jackknife_interval
-from calame.evaluation.records import Number, number_of, write_record, write_rows
+from calame.evaluation.records import Number, number_of, say_number, write_record, write_rows
 from calame.inference.load import Loaded
 from calame.run.files import atomic
 
@@ -166,12 +166,6 @@ def _table(board: Sequence[Entry], roles: Mapping[str, str]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
     for entry in board:
         role = [roles[entry.name]] if roles else []
-        cells = [entry.name, *role, _cell(entry.score, True), _cell(entry.behind, True)]
-        lines.append("| " + " | ".join([*cells, *(_cell(entry.numbers[name]) for name in names)]) + " |")
+        cells = [entry.name, *role, say_number(entry.score), say_number(entry.behind)]
+        lines.append("| " + " | ".join([*cells, *(say_number(entry.numbers[name]) for name in names)]) + " |")
     return "\n".join(lines)
-
-
-def _cell(number: Number | None, whole: bool = False) -> str:
-    if number is None:
-        return "-"
-    return f"{number.value:.3f}" + (f" [{number.low:.3f}, {number.high:.3f}]" if whole else "")

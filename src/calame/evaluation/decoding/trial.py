@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from calame.evaluation.behaviour.generate import Generation, generate
 from calame.evaluation.behaviour.prompts import Prompt
-from calame.evaluation.behaviour.summary import RATES
+from calame.evaluation.behaviour.table import CONSISTENCY, rates_of, things_of
 from calame.evaluation.behaviour.verdict import judge
 from calame.evaluation.decoding.objective import SURPRISE
 from calame.evaluation.decoding.settings import Setting
@@ -21,7 +19,15 @@ from calame.inference.generate import Completion
 from calame.inference.load import Loaded
 
 NATS = "nats"
-SHOWN = ("completion_rate", "eos_rate", "distinct_2_mean", "loop_rate", "repeated_4gram_rate", "language_switch_rate")
+SHOWN = (
+    "completion_rate",
+    "eos_rate",
+    "distinct_2_mean",
+    "loop_rate",
+    "repeated_4gram_rate",
+    "language_switch_rate",
+    CONSISTENCY,
+)
 Reference = Mapping[str, float]  # by language: nats a token of text that people wrote
 
 
@@ -87,23 +93,12 @@ def try_setting(loaded: Loaded, setting: Setting, prompts: Sequence[Prompt], way
 def measure(trial: Trial, reference: Reference) -> Measured:
     """The rates of behaviour (docs/evaluation-behaviour.md), nats a token, and the distance of these from `reference`
     (`surprise`; without one it is not measured). Things are prompts, strata their languages."""
-    columns: dict[str, Callable[[int], float | None]] = {
-        **{name: lambda n, of=RATES[name]: of(trial.generations[n].verdict) for name in SHOWN},
-        "language_consistency": lambda n: _consistent(trial.generations[n]),
-        NATS: lambda n: trial.nats[n],
-    }
-    if reference:
-        columns[SURPRISE] = lambda n: _surprise(trial.nats[n], reference[trial.generations[n].prompt.language])
-    rows = [[of(n) for of in columns.values()] for n in range(len(trial.generations))]
-    known = np.array([[value is not None for value in row] for row in rows], np.float64)
-    above = np.array([[float(value or 0) for value in row] for row in rows], np.float64)
-    prompts = [one.prompt for one in trial.generations]
-    return Measured(tuple(columns), tuple(p.text for p in prompts), tuple(p.language for p in prompts), above, known)
-
-
-def _consistent(generation: Generation) -> float | None:
-    language = generation.verdict.language
-    return float(language == generation.prompt.language) if language else None
+    things, languages = things_of(trial.generations)
+    rows = [
+        [*rates_of(one, SHOWN), nats, *([_surprise(nats, reference[one.prompt.language])] if reference else [])]
+        for one, nats in zip(trial.generations, trial.nats, strict=True)
+    ]
+    return Measured.of_rows([*SHOWN, NATS, *([SURPRISE] if reference else [])], things, languages, rows)
 
 
 def _surprise(nats: float | None, reference: float) -> float | None:

@@ -20,7 +20,7 @@ from calame.evaluation.judge.marks import Marked, Marks, difference_of_marks, ju
 from calame.evaluation.judge.pairs import LABELS, Judgement, Verdict, judge_pairs
 from calame.evaluation.judge.people import Labels
 from calame.evaluation.judge.rubric import Rubrics
-from calame.evaluation.records import Number, Record, write_record, write_rows
+from calame.evaluation.records import Number, Record, say_number, write_record, write_rows
 from calame.recipe.errors import UserError, refuse
 from calame.run.endpoint import PATIENCE, Endpoint, Model
 from calame.run.files import atomic
@@ -123,7 +123,7 @@ def _mark(texts: Sequence[Sequence[Generation]], endpoint: Endpoint, rubrics: Ru
         found.differences.append(difference)
         if difference:
             side = "inside the noise" if difference.low <= 0 <= difference.high else "beyond the noise"
-            amount = f"{difference.value:+.2f} [{difference.low:+.2f}, {difference.high:+.2f}]"
+            amount = say_number(difference, "+.2f")
             found.words.append(f"On {difference.n} prompts A's mean mark is {amount} higher than B's: {side}.")
 
 
@@ -165,14 +165,10 @@ def report_lines(result: Result) -> Iterator[str]:
         yield f"\n## Pairs, judge {judgement.asked.model}\n"
         yield "| texts | pairs | A wins | B wins | ties | A's win rate |\n| --- | --: | --: | --: | --: | --- |"
         for name, part in (("all", judgement.overall), *judgement.languages.items()):
-            rate = _said(part.a_win_rate)
+            rate = say_number(part.a_win_rate, missing="too few")
             yield f"| {name} | {part.pairs} | {part.a_wins} | {part.b_wins} | {part.ties} | {rate} |"
     for marks in result.marks:
         yield f"\n## Marks of {marks.of.upper()}, judge {marks.asked.model}\n"
         yield "| what | mean mark |\n| --- | --- |"
         for name, number in (*marks.criteria.items(), ("all", marks.mean), *marks.languages.items()):
-            yield f"| {name} | {_said(number)} |"
-
-
-def _said(number: Number | None) -> str:
-    return f"{number.value:.3f} [{number.low:.3f}, {number.high:.3f}]" if number else "too few"
+            yield f"| {name} | {say_number(number, missing='too few')} |"

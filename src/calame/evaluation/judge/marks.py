@@ -12,7 +12,7 @@ from calame.evaluation.judge.generations import Generation
 from calame.evaluation.judge.pairs import LEAST
 from calame.evaluation.judge.rubric import Rubric, Rubrics
 from calame.evaluation.judge.verdict import parse_marks
-from calame.evaluation.records import Number, Record, number_of
+from calame.evaluation.records import Number, Record, number_of, say_number
 from calame.recipe.errors import UserError
 from calame.run.endpoint import Endpoint
 
@@ -134,5 +134,5 @@ def _words(
     parts = ", ".join(f"{name} {number.value:.2f}" for name, number in criteria.items())
     return [
         *words,
-        f"{of.upper()}: mean mark {mean.value:.2f} [{mean.low:.2f}, {mean.high:.2f}] of {marked} texts ({parts}).",
+        f"{of.upper()}: mean mark {say_number(mean, '.2f')} of {marked} texts ({parts}).",
     ]

@@ -16,7 +16,7 @@ from calame.evaluation.judge.asking import Asked, ask
 from calame.evaluation.judge.generations import Pair
 from calame.evaluation.judge.rubric import Rubric, Rubrics
 from calame.evaluation.judge.verdict import SECOND, TIE, parse_verdict
-from calame.evaluation.records import Number, Record, number_of
+from calame.evaluation.records import Number, Record, number_of, say_number
 from calame.recipe.errors import UserError
 from calame.run.endpoint import Endpoint
 
@@ -179,18 +179,14 @@ def _words(pairs: int, overall: Preference, position: Position, asked: Asked) ->
     side = "inside the noise" if rate.low <= 0.5 <= rate.high else "beyond the noise"
     words.append(
         f"Of {overall.pairs} pairs A wins {overall.a_wins}, B {overall.b_wins}, {overall.ties} are ties: A's win rate, "
-        f"ties counting half, is {_said(rate)}; its difference from one half is {side}."
+        f"ties counting half, is {say_number(rate, '.2f')}; its difference from one half is {side}."
     )
     words.append(in_words("Both orders", position.agreement))
     lean = "no lean to a position beyond the noise" if bias.low <= 0 <= bias.high else "a lean to a position"
     words.append(
         f"The text shown first won in both orders {position.first} times, the one shown second {position.second} times;"
-        f" bias to the first {_said(bias, '+')}: {lean}."
+        f" bias to the first {say_number(bias, '+.2f')}: {lean}."
     )
     if same.value < RELIABLE:
         words.append("The order decides more often than the texts do: these verdicts say little about the models.")
     return words
-
-
-def _said(number: Number, sign: str = "") -> str:
-    return f"{number.value:{sign}.2f} [{number.low:{sign}.2f}, {number.high:{sign}.2f}]"
