@@ -63,6 +63,8 @@ def test_a_share_of_nothing_is_not_without_doubt() -> None:
     """No loop in twenty generations: up to one in six may loop (Wilson 1927)."""
     never = measured(np.zeros(20), strata="fi" * 10).intervals()["a"]
     assert (never.value, never.low, never.n) == (0, 0, 20) and never.high == approx(0.161, abs=1e-3)
+    seldom = measured(np.zeros(20), [1.0] + [0] * 19).intervals()["a"]
+    assert (seldom.value, seldom.n) == (0, 1) and seldom.high > 0.7, "one of twenty said something"
     always = measured(np.ones(20)).intervals()["a"]
     assert (always.value, always.high) == (1, 1) and always.low == approx(0.839, abs=1e-3)
 

@@ -152,7 +152,7 @@ def interval(value: float, drawn: np.ndarray, number: int) -> Interval:
 
 def _interval_of(value: float, drawn: np.ndarray, number: int) -> Interval:
     """A share that is 0 in every draw, or 1, is not therefore without doubt."""
-    if value in (0.0, 1.0) and (drawn == value).all():
+    if value in (0.0, 1.0) and (drawn[~np.isnan(drawn)] == value).all():
         return share_interval([value] * number)
     return interval(value, drawn, number)
 

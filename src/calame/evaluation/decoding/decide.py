@@ -98,9 +98,10 @@ def decide(roles: Mapping[str, Setting], holdout: Trials, objective: Objective) 
         chosen = min(simpler, key=simplicity)
         words.append(f"What cannot be told apart is chosen by simplicity: {chosen.name} is recommended.")
         return Decision(chosen, False, tuple(words))
-    if not rivals:
-        words.append("The winner is the default preset, and there was no other to hold it against.")
-    words.append(f"Confirmed: {winner.name}, the winner on the tuning prompts, is recommended.")
+    if alike:
+        words.append(f"{winner.name}, the winner on the tuning prompts, is the simplest of these, and is recommended.")
+    else:
+        words.append(f"Confirmed: {winner.name}, the winner on the tuning prompts, is recommended.")
     return Decision(winner, True, tuple(words))
 
 
