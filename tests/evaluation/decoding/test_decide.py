@@ -91,7 +91,7 @@ def test_a_winner_that_loses_on_the_holdout_is_not_recommended() -> None:
 
 def test_a_simpler_winner_needs_no_proof() -> None:
     roles = {"winner": Setting(0.9), "runner-up": WINNER}
-    trials = {Setting(0.9): generations(0.1), WINNER: generations(0.11, noise=0.02)}
+    trials = {Setting(0.9): generations(0.1), WINNER: generations(0.11)}
     decision = decide(roles, trials, LOOPS)
     assert decision.confirmed and "the simplest of these" in decision.words[-1]
 
