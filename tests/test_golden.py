@@ -174,9 +174,9 @@ class Sample:
 
     def evaluation(self) -> Any:
         found = read_json(self.at["evaluation"] / "evaluation.json")
-        tokens = {name: {s: part["tokens"] for s, part in found["losses"][name].items()} for name in found["losses"]}
+        losses = {model: slices_of(part, "tokens", "bytes", "hash") for model, part in found["losses"].items()}
         prompts = {name: [sample["prompt"] for sample in found["samples"][name]] for name in found["samples"]}
-        return [tokens, prompts, [sorted(row) for row in found["exam"]["tuned"]["table"]], sorted(found)]
+        return [losses, prompts, [sorted(row) for row in found["exam"]["tuned"]["table"]], sorted(found)]
 
     def release(self) -> Any:
         from safetensors import safe_open
@@ -194,8 +194,12 @@ class Sample:
             return [round(line["train/loss"], 2) for line in telemetry.read(folder) if "train/loss" in line]
         if stage == "evaluation":
             found = read_json(self.at["evaluation"] / "evaluation.json")["losses"]
-            return [round(part["bpb"], 2) for slices in found.values() for part in slices.values()]
+            return [round(bpb["value"], 2) for part in found.values() for (bpb,) in slices_of(part, "bpb").values()]
         return []
+
+
+def slices_of(losses: dict[str, Any], *keys: str) -> dict[str, list[Any]]:
+    return {name: [part[key] for key in keys] for name, part in losses["slices"].items()}
 
 
 def unpacked(path: Path) -> str:

@@ -5,7 +5,7 @@ Every draw is seeded, so that a report made again says the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 
 DRAWS = 2000
 LEVEL = 0.95
+AT_ONCE = 1 << 20  # things that are drawn at once
 
 
 @dataclass(frozen=True)
@@ -37,16 +38,21 @@ def mean_interval(values: Sequence[float] | np.ndarray, seed: int = 0) -> Interv
     measured = np.asarray(values, dtype=np.float64)
     if not len(measured):
         raise ValueError("no values: nothing was measured")
-    means = [measured[chosen].mean() for chosen in _draws(len(measured), seed)]
-    return _interval(float(measured.mean()), means, len(measured))
+    return interval(float(measured.mean()), drawn_sums(measured, seed) / len(measured), len(measured))
 
 
 def interval_of(things: Sequence[Any], statistic: Callable[[list[Any]], float], seed: int = 0) -> Interval:
     """A statistic of all things together, as the distinct bigrams of many generations."""
     if not things:
         raise ValueError("no things: nothing was measured")
-    drawn = [statistic([things[place] for place in chosen]) for chosen in _draws(len(things), seed)]
-    return _interval(statistic(list(things)), drawn, len(things))
+    drawn = [statistic([things[place] for place in chosen]) for draws in _draws(len(things), seed) for chosen in draws]
+    return interval(statistic(list(things)), drawn, len(things))
+
+
+def drawn_sums(values: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Sums over things drawn again, for statistics of sums as a loss is one. values: (things, ...); returns
+    (DRAWS, ...)."""
+    return np.concatenate([values[draws].sum(1) for draws in _draws(len(values), seed)])
 
 
 def difference_interval(ours: Sequence[float], theirs: Sequence[float], seed: int = 0) -> Interval:
@@ -57,11 +63,15 @@ def difference_interval(ours: Sequence[float], theirs: Sequence[float], seed: in
     return mean_interval(np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64), seed)
 
 
-def _draws(number: int, seed: int) -> np.ndarray:
-    """(DRAWS, number) places, the same for a seed: two statistics of the same things are drawn alike."""
-    return np.random.default_rng(seed).integers(number, size=(DRAWS, number))
+def _draws(number: int, seed: int) -> Iterator[np.ndarray]:
+    """(some draws, number) places, DRAWS in all, the same for a seed: two statistics of the same things are drawn
+    alike. Some at a time: for a hundred thousand documents all of them would be gigabytes."""
+    draw = np.random.default_rng(seed)
+    some = max(1, AT_ONCE // number)
+    return (draw.integers(number, size=(min(some, DRAWS - done), number)) for done in range(0, DRAWS, some))
 
 
-def _interval(value: float, drawn: Sequence[float], number: int) -> Interval:
+def interval(value: float, drawn: Sequence[float] | np.ndarray, number: int) -> Interval:
+    """A value measured on so many things, and what came of it when they were drawn again."""
     low, high = np.quantile(np.asarray(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high), number)

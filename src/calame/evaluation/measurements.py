@@ -6,7 +6,7 @@ from calame.evaluation import exam, losses, samples
 from calame.evaluation.measurement import Measurement
 
 MEASUREMENTS = (
-    Measurement("losses", "Losses by slice", losses.measure, lines=losses.lines, page=losses.page),
-    Measurement("exam", "Questions", exam.measure, lines=exam.lines, page=exam.page),
+    Measurement("losses", "Losses by slice", losses.measure, lines=losses.lines, page=losses.page, words=losses.words),
+    Measurement("exam", "Questions", exam.measure, lines=exam.lines, page=exam.page, words=exam.words),
     Measurement("samples", "What it says", samples.measure, page=samples.page),
 )

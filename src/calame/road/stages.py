@@ -53,13 +53,13 @@ class _Builder:
         pretrain = self._pretrain([tokenizer, *shards])
         select = self._select(pretrain)
         sft = [self._sft([select, pretrain, tokenizer, corpus, *sources, *shards])] if recipe.sft else []
-        evaluation = self._evaluation([select, pretrain, *sft, tokenizer, *shards])
+        evaluation = self._evaluation([select, pretrain, *sft, tokenizer, corpus, *sources, *inject, *shards])
         release = self._release([*sft, select, pretrain])
         return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *sft, evaluation, release]
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
         recipe = self.folder.recipe
-        keys = _keys(reader.source, "from", "kind")  # its kind is the mixture's matter
+        keys = _keys(reader.source, "from", "kind", "ood")  # these are later stages' matter
         if not reader.files:
             keys["from"] = reader.source.location
         if reader.source.location.startswith("builtin:"):
@@ -162,9 +162,12 @@ class _Builder:
                 work.folder,
                 recipe.corpus.dedup,
                 judges,
+                recipe.corpus.ood,
             )
 
-        keys = {"validation": _keys(recipe.corpus.validation)}
+        keys: dict[str, Any] = {"validation": _keys(recipe.corpus.validation)}
+        if recipe.corpus.ood:
+            keys["ood"] = recipe.corpus.ood
         if dedup := _keys(recipe.corpus.dedup):  # what is off stands in no fingerprint
             keys["dedup"] = dedup
         if quality:
@@ -231,7 +234,7 @@ class _Builder:
         if recipe.pretrain.load:  # what counts is what is in it
             keys["pretrain"]["load"] = _keys(recipe.pretrain.load, "from")
         if kinds_matter(recipe.pretrain.mixture, recipe.pretrain.phases):
-            keys["kinds"] = {name: source.kind or name for name, source in recipe.corpus.sources.items()}
+            keys["kinds"] = {name: recipe.corpus.sources[name].kind or name for name in recipe.corpus.trained}
 
         def make(work: Work) -> None:
             from calame.training.determinism import deterministic
@@ -251,13 +254,16 @@ class _Builder:
     def _select(self, pretrain: Stage) -> Stage:
         recipe = self.folder.recipe
         keys: dict[str, Any] = {"select": recipe.select}
+        mixed = recipe.evaluation.mixed
         if recipe.select != "last":  # then it matters which checkpoints there were to choose from
             keys["execution.validate_every"] = recipe.execution.validate_every
+        if recipe.select.startswith("best:val/mixed/") and mixed != "even":
+            keys["evaluation.mixed"] = mixed
 
         def make(work: Work) -> None:
             from calame.training.select import select
 
-            select(recipe.select, work.before["pretrain"], work.folder)
+            select(recipe.select, work.before["pretrain"], work.folder, mixed)
 
         return Stage(
             "select",
@@ -400,9 +406,9 @@ VERSIONS = {
     "inject": 1,
     "tokenizer": 1,
     "shards": 1,
-    "pretrain": 2,
+    "pretrain": 3,
     "select": 1,
-    "sft": 3,
+    "sft": 4,
     "evaluation": 2,
     "release": 1,
 }
