@@ -124,7 +124,9 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
     checkpoint_activations(model, keys.again)
     fast, batch = keys.kernels == "auto", shape.rows * stream.context
     attention = choose_attention(device, stream.masked) if fast else "dense"
-    print(f"newer flash attention: {take_newer_flash(device.torch) if fast else None}", file=sys.stderr)
+    sizes = (shape.model.head_dim, shape.model.num_attention_heads, shape.model.num_key_value_heads)
+    newer = take_newer_flash(device.torch, *sizes) if fast and keys.newer else None
+    print(f"newer flash attention: {newer}", file=sys.stderr)
     loss = LossFunction(model, device, stream.masked, attention, device.torch.type == "cuda", fast)
     clock, profiler = Clock(keys.blocks), torch.profiler.profile() if keys.profile else None
 
