@@ -323,19 +323,24 @@ class Run:
 
 
 def plan(keys: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
-    """(row, options) of each process in order: first each row once, then the pairs again; last what is asked once."""
+    """(row, options) of each process in order: pair after pair over all shapes; last what is asked once."""
     for number in range(keys.pairs):
         for name in keys.shapes:
-            for row, options in rows_of(name, keys, [] if number else keys.once).items():
-                yield row, {**options, "profile": keys.profile and not number and options["who"] == "ours"}
+            for row, options in rows_of(name, keys.settings, keys.ways).items():
+                profiled = keys.profile and number == 0 and options["who"] == "ours" and not options["masked"]
+                yield row, {**options, "shards": keys.shards, "profile": profiled}
+    for name in keys.shapes:
+        for row, options in rows_of(name, (), keys.once).items():
+            if row != "calame":
+                yield row, {**options, "shards": keys.shards, "profile": False}
 
 
-def rows_of(name: str, keys: argparse.Namespace, once: Sequence[str]) -> dict[str, dict[str, Any]]:
-    common = {"shape": name, "shards": keys.shards, "blocks": BLOCKS, "profile": False, "setting": "default", **USUAL}
-    asked = [text.partition("=")[::2] for text in (*keys.ways, *once)]  # SHAPE=WAY, or WAY for all shapes
-    ways = [way or shape for shape, way in asked if not way or shape == name]
-    peers = {f"transformers ({setting})": {"who": "peer", "setting": setting} for setting in keys.settings}
-    ours_ = {"calame": {"who": "ours"}, **{f"calame, {way}": {"who": "ours", **WAYS[way]} for way in ways}}
+def rows_of(name: str, settings: Sequence[str], ways: Sequence[str]) -> dict[str, dict[str, Any]]:
+    common = {"shape": name, "blocks": BLOCKS, "setting": "default", **USUAL}
+    asked = [text.partition("=")[::2] for text in ways]  # SHAPE=WAY, or WAY for all shapes
+    own = [way or shape for shape, way in asked if not way or shape == name]
+    peers = {f"transformers ({setting})": {"who": "peer", "setting": setting} for setting in settings}
+    ours_ = {"calame": {"who": "ours"}, **{f"calame, {way}": {"who": "ours", **WAYS[way]} for way in own}}
     return {row: {**common, **options} for row, options in (peers | ours_).items()}
 
 
