@@ -176,7 +176,7 @@ class Sample:
         found = read_json(self.at["evaluation"] / "evaluation.json")
         tokens = {name: {s: part["tokens"] for s, part in found["losses"][name].items()} for name in found["losses"]}
         prompts = {name: [sample["prompt"] for sample in found["samples"][name]] for name in found["samples"]}
-        return [tokens, prompts, [sorted(row) for row in found["exam"]], sorted(found)]
+        return [tokens, prompts, [sorted(row) for row in found["exam"]["tuned"]["table"]], sorted(found)]
 
     def release(self) -> Any:
         from safetensors import safe_open

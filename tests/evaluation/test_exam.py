@@ -19,12 +19,15 @@ from calame.evaluation.exam import (
     Question,
     holds,
     is_right,
+    lines,
     read_questions,
     score_table,
+    shortfalls,
     shuffled_values,
     sit_exam,
     write_answers,
 )
+from calame.evaluation.measurement import CannotMeasure
 from calame.recipe.errors import UserError
 
 
@@ -168,7 +171,7 @@ def test_a_question_longer_than_the_context_is_wrong_and_the_others_are_asked() 
 def read(tmp_path: Path, *lines: str) -> list[Question]:
     path = tmp_path / "questions.jsonl"
     path.write_text("\n".join(lines), encoding="utf-8")
-    return read_questions(recipe_of(evaluation={"questions": str(path)}))
+    return read_questions(str(path), None)
 
 
 def test_questions_are_read_from_a_file(tmp_path: Path) -> None:
@@ -201,7 +204,7 @@ def test_what_is_no_question_is_refused_by_its_place(line: str, message: str, tm
 
 def test_questions_that_are_not_there_are_refused() -> None:
     with raises(UserError, match=r"^evaluation\.questions: nowhere\.jsonl: no such file or folder"):
-        read_questions(recipe_of(evaluation={"questions": "nowhere.jsonl"}))
+        read_questions("nowhere.jsonl", None)
 
 
 def test_the_embedded_world_is_asked_as_its_corpus_was_written(monkeypatch: MonkeyPatch) -> None:
@@ -213,11 +216,13 @@ def test_the_embedded_world_is_asked_as_its_corpus_was_written(monkeypatch: Monk
 
     monkeypatch.setattr(petit_monde, "rows", rows)
     corpus = {"sources": {"monde": {"from": "builtin:petit-monde", "size": "2kB"}}}
-    (found,) = read_questions(recipe_of(corpus=corpus, evaluation={"questions": "builtin:petit-monde"}, seed=9))
+    (found,) = read_questions("builtin:petit-monde", recipe_of(corpus=corpus, seed=9))
     assert found.value == "Orme"
     assert asked == [("questions", {"seed": 9, "size": 2000, "languages": ["fr"]})]
     with raises(UserError, match="no source of the corpus"):
-        read_questions(recipe_of(evaluation={"questions": "builtin:petit-monde"}))
+        read_questions("builtin:petit-monde", recipe_of())
+    with raises(CannotMeasure, match="no run"):
+        read_questions("builtin:petit-monde", None)
 
 
 def test_every_answer_is_written_down(tmp_path: Path) -> None:
@@ -228,3 +233,28 @@ def test_every_answer_is_written_down(tmp_path: Path) -> None:
         ("Val", "à Orme", False),
     ]
     assert lines[0]["stopped"] is True
+
+
+def row(kind: str, language: str, right: float, stopped: float = 1.0) -> dict[str, Any]:
+    return {"kind": kind, "language": language, "right": right, "stopped": stopped}
+
+
+def test_what_falls_short_is_said_in_words() -> None:
+    table = [row("known", "fr", 0.9), row("known", "it", 0.7), row("held out", "fr", 0.5, 0.75)]
+    found = {"tuned": {"table": table}}
+    assert shortfalls({}, found) == []
+    assert shortfalls({"known": 0.7}, found) == []
+    assert shortfalls({"known": 0.8}, found) == ["known in it: 70.0% right, 80% required"]
+    assert shortfalls({"held out": 0.4, "unseen": 0.1}, found) == [
+        "held out in fr: 25.0% of the answers did not end by themselves",
+        "no question of kind unseen was asked",
+    ]
+    assert shortfalls({"known": 0.1}, {}) == ["no question of kind known was asked"]
+
+
+def test_the_table_for_the_terminal_has_a_line_a_row() -> None:
+    full = {"questions": 10, "stderr": 0.1, "most_frequent": 0.2, "shuffled_facts": 0.1, **row("known", "fr", 0.9)}
+    said = lines({"tuned": {"table": [full]}})
+    assert len(said) == 2
+    assert len(said[0]) == len(said[1])
+    assert "90.0%" in said[1]

@@ -1,96 +1,131 @@
-"""Stage evaluation: the selected model and the tuned one, on validation text, on questions, and in their own words.
+"""Stage evaluation: the selected model and the tuned one are measured in every way that the recipe asks for.
 
-evaluation.json   losses by slice, exam table, samples, chat; answers.jsonl: every question with its answer
+evaluation.json        what each measurement found, under its name, by model; beside that:
+                       models          {name: checkpoint}
+                       seconds         {measurement: {model: seconds}}
+                       not_measured    {measurement: {model: reason}}
+MEASUREMENT/MODEL/     files of its own that a measurement left
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from calame.evaluation.exam import read_questions, score_table, sit_exam, write_answers
-from calame.inference.generate import Sampling, complete
-from calame.inference.load import Loaded, load_checkpoint
-from calame.recipe.schema import Recipe
-from calame.recipe.timeline import last_of
-from calame.run.files import read_json, write_json
-from calame.run.progress import Bar, say
-from calame.training.batch import LossFunction, choose_attention
-from calame.training.setup import MICRO_BATCH, open_shards
-from calame.training.validate import slices_of, validate
+from calame.evaluation.measurement import CannotMeasure, Found, Measurement, Setting, Subject
+from calame.inference.load import Loaded, load_any
+from calame.recipe.errors import UserError
+from calame.recipe.units import say_seconds
+from calame.run.files import digest, read_json, write_json
+from calame.run.progress import say
+from calame.run.stage import PARTS
 
 FILE = "evaluation.json"
-SAMPLED = Sampling(temperature=0.8, top_k=50, top_p=0.95, limit=96)
+ALL = "all"  # stands for the model where a measurement is made once
+RESULT, ASKED = "result.json", ".asked.json"
 
 
-def evaluate(recipe: Recipe, shards: Mapping[str, Path], models: Mapping[str, Path], folder: Path) -> None:
-    """`models`: checkpoint folders by name, the last one being what is released (`pretrained`, `tuned`)."""
-    result: dict[str, Any] = {"losses": {}, "samples": {}, "exam": [], "chat": []}
-    loaded = None
-    for name, path in models.items():
-        loaded = load_checkpoint(path, recipe.execution.device)
-        result["losses"][name] = losses(recipe, shards, loaded)
-        result["samples"][name] = samples(recipe, loaded)
-        mixed = result["losses"][name]["mixed"]
-        say(f"  {name}: {mixed['bpb']:.3f} bits a byte on all validation text")
-    assert loaded is not None
-    if recipe.evaluation.questions and loaded.tuned:
-        answers = sit_exam(loaded, read_questions(recipe))
-        write_answers(folder / "answers.jsonl", answers)
-        result["exam"] = score_table(answers)
-        result["chat"] = [
-            {"question": a.question.question, "answer": a.text} for a in answers[:: max(1, len(answers) // 9)]
-        ]
-    write_json(folder / FILE, result)
+def evaluate(setting: Setting, measurements: Sequence[Measurement]) -> dict[str, Any]:
+    """Make every measurement of every model, write `evaluation.json` and return it.
+
+    One that cannot be made is noted with its reason, and the rest goes on. What is finished when this is interrupted
+    lies in PARTS, and is not made again."""
+    found = _Results(setting, measurements)
+    for name, path in setting.models.items():
+        load = cache(lambda path=path: load_any(str(path), device=setting.device))
+        for measurement in measurements:
+            if measurement.each:
+                found.add(measurement, name, _of_model(measurement.each, name, load, setting))
+    for measurement in measurements:
+        if measurement.once:
+            found.add(measurement, ALL, lambda folder, once=measurement.once: once(setting, folder))
+    return found.finish()
 
 
-def losses(recipe: Recipe, shards: Mapping[str, Path], loaded: Loaded) -> dict[str, Any]:
-    """Loss (nats a token) and bits per byte of each slice, on all its validation text."""
-    context, special = last_of(recipe.pretrain.context), loaded.tokenizer.special
-    slices = slices_of(open_shards(shards, "validation", loaded.tokenizer), context, special.eos, special.pad)
-    attention = choose_attention(loaded.device, True)
-    rows = max(1, MICRO_BATCH[loaded.device.torch.type] // context)
-    with Bar("validation text", sum(len(part.rows) * context for part in slices), "tokens") as bar:
-        loss = LossFunction(loaded.model, loaded.device, True, attention, False)
-        found = validate(loss, slices, rows, bar.advance)
-    loaded.model.eval()
-    return {name: {"loss": round(s.loss, 5), "bpb": round(s.bpb, 5), "tokens": s.tokens} for name, s in found.items()}
+def _of_model(
+    measure: Callable[[Subject], Found], name: str, load: Callable[[], Loaded], setting: Setting
+) -> Callable[[Path], Found]:
+    return lambda folder: measure(Subject(name, load(), setting, folder))
 
 
-def samples(recipe: Recipe, loaded: Loaded) -> list[dict[str, str]]:
-    """The recipe's prompts continued, sampled, unedited."""
-    prompts = [loaded.tokenizer.prompt(text) for text in recipe.evaluation.prompts]
-    found = complete(loaded, prompts, SAMPLED) if prompts else []
-    return [{"prompt": p, "continuation": c.text} for p, c in zip(recipe.evaluation.prompts, found, strict=True)]
+class _Results:
+    """What was found so far. Each measurement of a model is made in a folder that is whole or absent."""
+
+    def __init__(self, setting: Setting, measurements: Sequence[Measurement]):
+        self.folder, self.parts = setting.folder, setting.folder / PARTS
+        self.found: dict[str, Any] = {m.name: {} for m in measurements}
+        self.seconds: dict[str, dict[str, float]] = {}
+        self.reasons: dict[str, dict[str, str]] = {}
+        self.models = {name: path.name for name, path in setting.models.items()}
+        asked = digest(
+            [[str(path.resolve()) for path in setting.models.values()], setting.keys.model_dump(mode="json")]
+        )
+        if not (self.parts / ASKED).is_file() or read_json(self.parts / ASKED) != asked:
+            shutil.rmtree(self.parts, ignore_errors=True)  # of other models, or of other keys
+            self.parts.mkdir(parents=True)
+            write_json(self.parts / ASKED, asked)
+
+    def add(self, measurement: Measurement, model: str, make: Callable[[Path], Found]) -> None:
+        name, part = measurement.name, self.parts / f"{measurement.name}.{model}"
+        try:
+            result = self._made(part, make)
+        except (CannotMeasure, UserError) as error:
+            self.reasons.setdefault(name, {})[model] = str(error)
+            say(f"  {name} of {model}: not measured: {error}")
+            return
+        if result["found"] is not None:
+            self.seconds.setdefault(name, {})[model] = result["seconds"]
+            self.found[name][model] = result["found"]
+            say(f"  {name} of {model}: {say_seconds(result['seconds'])}")
+
+    def _made(self, part: Path, make: Callable[[Path], Found]) -> dict[str, Any]:
+        """Found and seconds of a measurement: those of its folder, where it is finished."""
+        if not part.is_dir():
+            new = part.with_name(f".{part.name}.new")
+            shutil.rmtree(new, ignore_errors=True)
+            new.mkdir()
+            start = time.monotonic()
+            found = make(new)
+            write_json(new / RESULT, {"found": found, "seconds": round(time.monotonic() - start, 2)})
+            new.rename(part)
+        return read_json(part / RESULT)
+
+    def finish(self) -> dict[str, Any]:
+        """Put the files in their place and write `evaluation.json`, which says that everything is there."""
+        found = {name: part.get(ALL, part) for name, part in self.found.items() if part}
+        result = {**found, "models": self.models, "seconds": self.seconds, "not_measured": self.reasons}
+        for name, models in self.found.items():
+            for model in models:
+                self._settle(self.parts / f"{name}.{model}", self.folder / name / (model if model != ALL else ""))
+        write_json(self.folder / FILE, result)
+        shutil.rmtree(self.parts)
+        return result
+
+    def _settle(self, part: Path, place: Path) -> None:
+        """Copy the files of a measurement to where they stay."""
+        files = [path for path in part.iterdir() if path.name != RESULT]
+        shutil.rmtree(place, ignore_errors=True)
+        if files:
+            shutil.copytree(part, place, ignore=shutil.ignore_patterns(RESULT), dirs_exist_ok=True)
 
 
-def exam_lines(table: list[dict[str, Any]]) -> list[str]:
-    """The exam as a table for the terminal."""
-    if not table:
-        return []
-    head = f"  {'kind':<10} {'language':<9} {'questions':>9} {'right':>15}"
-    head += f" {'most frequent':>14} {'shuffled':>9} {'stopped':>8}"
-    return [head] + [
-        f"  {row['kind']:<10} {row['language']:<9} {row['questions']:>9} {row['right']:>7.1%} ± {row['stderr']:<5.1%}"
-        f" {row['most_frequent']:>14.1%} {row['shuffled_facts']:>9.1%} {row['stopped']:>8.1%}"
-        for row in table
+def table_lines(result: dict[str, Any], measurements: Sequence[Measurement]) -> list[str]:
+    """What was found, as tables for the terminal, and what could not be measured."""
+    lines = []
+    for measurement in measurements:
+        if measurement.name in result:
+            lines += measurement.lines(result[measurement.name])
+    return lines + not_measured(result)
+
+
+def not_measured(result: dict[str, Any]) -> list[str]:
+    """What could not be measured, with the reasons."""
+    return [
+        f"  {name} of {model}: not measured: {reason}"
+        for name, models in result.get("not_measured", {}).items()
+        for model, reason in models.items()
     ]
-
-
-def shortfalls(recipe: Recipe, folder: Path) -> list[str]:
-    """What `evaluation.require` asks and the exam did not reach, in words; also an answer that did not stop."""
-    table = read_json(folder / FILE)["exam"]
-    words = []
-    for kind, least in recipe.evaluation.require.items():
-        rows = [row for row in table if row["kind"] == kind]
-        if not rows:
-            words.append(f"no question of kind {kind} was asked")
-        for row in rows:
-            if row["right"] < least:
-                words.append(f"{kind} in {row['language']}: {row['right']:.1%} right, {least:.0%} required")
-            if row["stopped"] < 1:
-                words.append(
-                    f"{kind} in {row['language']}: {1 - row['stopped']:.1%} of the answers did not end by themselves"
-                )
-    return words

@@ -13,21 +13,25 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from calame.corpus import petit_monde
 from calame.corpus.files import find_files
 from calame.corpus.readers.kinds import read_rows
+from calame.evaluation.measurement import ByModel, CannotMeasure, Found, Subject
 from calame.inference.generate import Completion, Sampling, complete
 from calame.inference.load import Loaded
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
 from calame.run.progress import say
+from calame.run.tables import table, text_table
 
 ANSWER_TOKENS = 48
+SHOWN = 9  # answers that the report quotes
 
 
 @dataclass(frozen=True)
@@ -51,10 +55,29 @@ class Answer:
     right_if_shuffled: bool
 
 
-def read_questions(recipe: Recipe) -> list[Question]:
+def measure(subject: Subject) -> Found:
+    """{"table": a row per kind and language, "chat": a few of the answers}; answers.jsonl: every one.
+
+    Raises `CannotMeasure` for a model that does not know conversations."""
+    location = subject.keys.questions
+    if not location:
+        return None
+    if not subject.loaded.tuned:
+        raise CannotMeasure("it was never shown a conversation")
+    answers = sit_exam(subject.loaded, read_questions(location, subject.setting.recipe))
+    write_answers(subject.folder / "answers.jsonl", answers)
+    few = answers[:: max(1, len(answers) // SHOWN)]
+    return {
+        "table": score_table(answers),
+        "chat": [{"question": a.question.question, "answer": a.text} for a in few],
+    }
+
+
+def read_questions(location: str, recipe: Recipe | None) -> list[Question]:
     """The questions of `evaluation.questions`: rows with question, value, candidates, kind, relation, language."""
-    location = recipe.evaluation.questions or ""
     if location == "builtin:petit-monde":
+        if recipe is None:
+            raise CannotMeasure("no run, and so no world that the questions are about")
         return [_question(row, f"petit-monde:{n}") for n, row in enumerate(_embedded(recipe))]
     questions = []
     for path in find_files(location, (), "evaluation.questions", (".jsonl",)):
@@ -180,3 +203,49 @@ def write_answers(path: Path, answers: Sequence[Answer]) -> None:
         for answer in answers
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def lines(found: ByModel) -> list[str]:
+    """The exam as a table for the terminal, of the last model that sat it."""
+    *_, last = found.values()
+    head = ["kind", "language", "questions", "right", "most frequent", "shuffled", "stopped"]
+    return text_table(head, [[row["kind"], row["language"], *_numbers(row)] for row in last["table"]])
+
+
+def page(found: ByModel) -> str:
+    """The exam's table of each model that sat it, and a few of its answers."""
+    head = ["held-out questions", "number", "right", "most frequent answer", "shuffled facts", "ended by itself"]
+    parts = []
+    for part in found.values():
+        parts.append(table(head, [[f"{row['kind']} {row['language']}", *_numbers(row)] for row in part["table"]]))
+        parts += [
+            f"<p><b class=said>{escape(turn['question'])}</b></p><blockquote>{escape(turn['answer'])}</blockquote>"
+            for turn in part["chat"]
+        ]
+    return "".join(parts)
+
+
+def _numbers(row: Mapping[str, Any]) -> list[str]:
+    return [
+        str(row["questions"]),
+        f"{row['right']:.1%} ± {row['stderr']:.1%}",
+        *(f"{row[name]:.1%}" for name in ("most_frequent", "shuffled_facts", "stopped")),
+    ]
+
+
+def shortfalls(require: Mapping[str, float], found: ByModel) -> list[str]:
+    """What `evaluation.require` asks and the exam did not reach, in words; also an answer that did not stop."""
+    scored = [row for part in found.values() for row in part["table"]]
+    words = []
+    for kind, least in require.items():
+        rows = [row for row in scored if row["kind"] == kind]
+        if not rows:
+            words.append(f"no question of kind {kind} was asked")
+        for row in rows:
+            if row["right"] < least:
+                words.append(f"{kind} in {row['language']}: {row['right']:.1%} right, {least:.0%} required")
+            if row["stopped"] < 1:
+                words.append(
+                    f"{kind} in {row['language']}: {1 - row['stopped']:.1%} of the answers did not end by themselves"
+                )
+    return words

@@ -10,8 +10,8 @@ from typing import Any
 from calame.corpus.ledger import SourceLedger, Tally
 from calame.corpus.ledger import table as ledger_table
 from calame.recipe.units import say_bytes
-from calame.road.table import table
 from calame.run.files import read_json
+from calame.run.tables import table
 
 LONG = 12  # rows; a longer table is folded
 CONTAMINATION = ("items", "documents", "whole", "dropped")

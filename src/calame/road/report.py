@@ -7,14 +7,16 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from calame.evaluation.evaluate import not_measured
+from calame.evaluation.measurements import MEASUREMENTS
 from calame.recipe.units import say_count, say_seconds
 from calame.road.ledger_page import ledger_page, whole_ledger
-from calame.road.table import table as _table
 from calame.run import telemetry
 from calame.run.charts import line_chart
 from calame.run.files import atomic, read_json, write_json
 from calame.run.folder import RunFolder
 from calame.run.stage import Stage
+from calame.run.tables import table as _table
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2733; --paper: #fdfcf9; --line: #d9d4c7; --soft: #6b7480; }
@@ -47,9 +49,8 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
         _section("Tuning", "".join(_curves(tuned) for tuned in sorted((path / "sft").glob("*")))),
-        _section("Losses by slice", _losses(evaluation)),
-        _section("Questions", _exam(evaluation)),
-        _section("What it says", _sayings(evaluation)),
+        *(_section(part.title, part.page(evaluation[part.name])) for part in MEASUREMENTS if part.name in evaluation),
+        _section("Not measured", _not_measured(evaluation)),
         _section("Time", _times(folder, road)),
         _section("Where it ran", _environment(path)),
         _section("Recipe", f"<pre>{escape((path / 'recipe.yaml').read_text(encoding='utf-8'))}</pre>"),
@@ -157,49 +158,9 @@ def _tokens_by_step(lines: list[dict[str, Any]]) -> dict[int, float]:
     return {line["step"]: line["step"] * per_step for line in lines}
 
 
-def _losses(evaluation: dict[str, Any]) -> str:
-    found = evaluation.get("losses", {})
-    if not found:
-        return ""
-    names = list(found)
-    rows = [
-        [slice_, *(f"{found[name][slice_]['bpb']:.3f}  ({found[name][slice_]['loss']:.3f})" for name in names)]
-        for slice_ in found[names[0]]
-    ]
-    return "<p class=soft>bits a byte of text (nats a token), on all validation text</p>" + _table(
-        ["slice", *names], rows
-    )
-
-
-def _exam(evaluation: dict[str, Any]) -> str:
-    rows = [
-        [
-            f"{r['kind']} {r['language']}",
-            r["questions"],
-            f"{r['right']:.1%} ± {r['stderr']:.1%}",
-            f"{r['most_frequent']:.1%}",
-            f"{r['shuffled_facts']:.1%}",
-            f"{r['stopped']:.1%}",
-        ]
-        for r in evaluation.get("exam", [])
-    ]
-    return _table(
-        ["held-out questions", "number", "right", "most frequent answer", "shuffled facts", "ended by itself"], rows
-    )
-
-
-def _sayings(evaluation: dict[str, Any]) -> str:
-    parts = [
-        f"<p><b class=said>{escape(turn['question'])}</b></p><blockquote>{escape(turn['answer'])}</blockquote>"
-        for turn in evaluation.get("chat", [])
-    ]
-    for name, samples in evaluation.get("samples", {}).items():
-        parts += [
-            f"<p class=soft>{escape(name)} model, sampled, unedited</p>"
-            f"<blockquote><b class=said>{escape(s['prompt'])}</b>{escape(s['continuation'])}</blockquote>"
-            for s in samples
-        ]
-    return "".join(parts)
+def _not_measured(evaluation: dict[str, Any]) -> str:
+    said = "".join(f"<li>{escape(line.strip())}</li>" for line in not_measured(evaluation))
+    return f"<ul>{said}</ul>" if said else ""
 
 
 def _times(folder: RunFolder, road: Sequence[Stage]) -> str:

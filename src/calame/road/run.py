@@ -59,16 +59,18 @@ def _run(
 
 
 def _finish(folder: RunFolder, road: Sequence[Stage], start: float) -> None:
-    """The report, the exam's table, where to go from here, and whether it is good enough."""
-    from calame.evaluation.evaluate import exam_lines, shortfalls
+    """The report, the evaluation's tables, where to go from here, and whether it is good enough."""
+    from calame.evaluation.evaluate import FILE, table_lines
+    from calame.evaluation.exam import shortfalls
+    from calame.evaluation.measurements import MEASUREMENTS
     from calame.road.report import write_report
 
     report = write_report(folder, road)
-    evaluation = folder.path / "evaluation"
-    for line in exam_lines(read_json(evaluation / "evaluation.json")["exam"]):
+    found = read_json(folder.path / "evaluation" / FILE)
+    for line in table_lines(found, MEASUREMENTS):
         say(line)
     say(f"report: {report}\ntook {say_seconds(time.time() - start)}; talk to it: {program()} chat {folder.recipe.name}")
-    if missing := shortfalls(folder.recipe, evaluation):
+    if missing := shortfalls(folder.recipe.evaluation.require, found.get("exam", {})):
         raise Shortfall("below what evaluation.require asks:\n  " + "\n  ".join(missing))
 
 

@@ -309,11 +309,16 @@ class _Builder:
 
         def make(work: Work) -> None:
             from calame.evaluation.evaluate import evaluate
+            from calame.evaluation.measurement import Setting
+            from calame.evaluation.measurements import MEASUREMENTS
 
-            shards = {name: work.before[f"shards/{name}"] for name in recipe.corpus.sources}
-            evaluate(recipe, shards, _models(work.before), work.folder)
+            models, device = _models(work.before), recipe.execution.device
+            spoken = tuple(recipe.languages)
+            evaluate(Setting(recipe.evaluation, spoken, models, work.before, work.folder, device, recipe), MEASUREMENTS)
 
-        return Stage("evaluation", _version("evaluation"), {"evaluation": keys}, make, files, tuple(before))
+        return Stage(
+            "evaluation", _version("evaluation"), {"evaluation": keys}, make, files, tuple(before), in_parts=True
+        )
 
     def _release(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
@@ -398,6 +403,6 @@ VERSIONS = {
     "pretrain": 2,
     "select": 1,
     "sft": 3,
-    "evaluation": 1,
+    "evaluation": 2,
     "release": 1,
 }
