@@ -36,10 +36,9 @@ from calame.model.config import ModelConfig, count_parameters
 from calame.recipe.schema import Optimizer, Schedule
 from calame.shards.rows import Rows, lay_out
 
-BLOCK, BLOCKS, WARM = 10, 2, 6  # steps between two looks at the clock, such blocks, and steps before them
+BLOCK, BLOCKS, WARM = 8, 2, 5  # steps between two looks at the clock, such blocks, and steps before them
 AGAIN = 3  # steps before the clock once all others are halted
 PROFILED = 3  # steps of a profile
-CARD = 128  # GiB that processes may take together
 SETTLE = 1.0  # seconds after the others are halted, for what they had queued
 BEGAN = time.perf_counter()
 DOCUMENT = 700  # mean tokens of a document of random tokens
@@ -64,8 +63,8 @@ def llama(entries: int, width: int, layers: int, heads: int, groups: int, inner:
 
 SHAPES = {
     "klovis": Shape(llama(32_005, 768, 14, 12, 4, 3072, 512), 64, (18, 25)),
-    "rodin": Shape(llama(64_000, 2048, 22, 16, 16, 5461, 2048), 8, (40, 47)),
-    "gaperon": Shape(llama(128_256, 2048, 16, 32, 8, 8192, 4096, tie_word_embeddings=False), 4, (41, 49)),
+    "rodin": Shape(llama(64_000, 2048, 22, 16, 16, 5461, 2048), 8, (38, 45)),
+    "gaperon": Shape(llama(128_256, 2048, 16, 32, 8, 8192, 4096, tie_word_embeddings=False), 4, (38, 47)),
     "1gpu-llm": Shape(llama(32_000, 768, 12, 12, 12, 3072, 2500, family="gpt2"), 12, (13, 17)),
     "toy": Shape(llama(331, 64, 2, 4, 2, 100, 64), 4, (1, 1)),
 }
@@ -77,7 +76,8 @@ SETTINGS: dict[str, dict[str, Any]] = {  # options of torch.compile; `own loss`:
 }
 
 
-WAYS: dict[str, dict[str, Any]] = {  # to train ours, beside the usual one
+# To train ours, beside the usual one. rows: that pass through at once, parts: so many times a step; memory: in GB.
+WAYS: dict[str, dict[str, Any]] = {
     "masked": {"masked": True},
     "light": {"again": "light"},
     "selective": {"again": "selective"},
@@ -88,7 +88,11 @@ WAYS: dict[str, dict[str, Any]] = {  # to train ours, beside the usual one
     "torch's attention": {"newer": False},
     "masked, torch's attention": {"masked": True, "newer": False},
     "plain": {"kernels": "plain"},
-}
+    "240,000 tokens a step in 16 GB": {"memory": 16, "rows": 12, "parts": 8},
+    "65,536 tokens a step in 24 GB": {
+        "memory": 24, "rows": 4, "parts": 8, "precision": "bf16-rounded", "state": "int8", "again": "full"
+    },
+}  # fmt: skip
 USUAL: dict[str, Any] = {
     "masked": False,
     "again": "none",
@@ -97,6 +101,9 @@ USUAL: dict[str, Any] = {
     "kernels": "auto",
     "graphs": False,
     "newer": True,
+    "rows": None,
+    "parts": 1,
+    "memory": None,
 }
 
 
@@ -132,17 +139,19 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
     from calame.run.telemetry import Telemetry
     from calame.training.batch import LossFunction, choose_attention
     from calame.training.loop import Plan, Progress, Trainer
-    from calame.training.memory import checkpoint_activations
+    from calame.training.memory import cap_memory, checkpoint_activations
     from calame.training.precision import apply_precision
 
     class Enough(Exception):
         """All steps are timed; nothing is to be saved."""
 
     device = choose_device("auto", keys.precision)
+    cap_memory(keys.memory and keys.memory * 10**9, device)
     with device.torch:
         model = apply_precision(draw(Decoder(shape.model)), device)
     checkpoint_activations(model, keys.again)
-    fast, batch = keys.kernels == "auto", shape.rows * stream.context
+    fast, at_once = keys.kernels == "auto", (keys.rows or shape.rows) * stream.context
+    batch = keys.parts * at_once
     attention = choose_attention(device, stream.masked) if fast else "dense"
     sizes = (shape.model.head_dim, shape.model.num_attention_heads, shape.model.num_key_value_heads)
     newer = take_newer_flash(device.torch, *sizes) if fast and keys.newer else None
@@ -159,7 +168,7 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
         return {}
 
     never = 10**15
-    plan = Plan(never, batch, Optimizer(state=keys.state), Schedule(), 1.0, 0, batch, 10**9, never, 1)
+    plan = Plan(never, batch, Optimizer(state=keys.state), Schedule(), 1.0, 0, at_once, 10**9, never, 1)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             Path(folder), plan, model, device, stream, loss, Telemetry("speed", Path(folder), Path(folder)), {},
@@ -279,7 +288,7 @@ def measure(keys: argparse.Namespace) -> dict[str, Any]:
     clock = (ours if keys.who == "ours" else peer)(shape, stream, keys)
     typical = statistics.median(clock.seconds)
     return {
-        "tokens_per_s": shape.rows * stream.context / typical,
+        "tokens_per_s": keys.parts * (keys.rows or shape.rows) * stream.context / typical,
         "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0,
         "first_step_s": round(clock.first, 1),
         "step_ms": round(typical * 1000, 2),
@@ -301,11 +310,6 @@ class Run:
     def ready(self) -> bool:
         """Warm, or ended by a fault."""
         return self.turn.exists() or self.process.poll() is not None
-
-    def signal(self, which: int) -> None:
-        """To it and the compilers that it started."""
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, which)
 
     def finish(self) -> dict[str, Any] | None:
         """Its figures, once it may go on; None if it failed, and why is printed."""
@@ -352,36 +356,41 @@ def run_all(keys: argparse.Namespace) -> dict[tuple[str, str], list[dict[str, An
     with tempfile.TemporaryDirectory() as place:
         while todo or running:
             late = time.perf_counter() - BEGAN > keys.seconds
-            while todo and not late and len(running) < keys.at_once and fits(todo[0], running):
+            while todo and not late and len(running) < keys.at_once and fits(todo[0], running, keys.card):
                 row, options = todo.pop(0)
                 running.append(Run(row, Path(tempfile.mkdtemp(dir=place)), options))
             if late and todo:
                 print("no time for", ", ".join(f"{options['shape']} {row}" for row, options in todo), flush=True)
                 todo = []
             run = next((run for run in running if run.ready), None)
-            if run is None:
+            if run is None or (keys.after and not keys.after.exists()):
                 time.sleep(0.05)
                 continue
             running.remove(run)
-            figures = alone(run, running)
+            figures = alone(run, [*(other.process.pid for other in running), *keys.halt])
             found.setdefault((run.keys["shape"], run.row), []).extend([figures] if figures else [])
     return found
 
 
-def fits(task: tuple[str, dict[str, Any]], running: Sequence[Run]) -> bool:
+def fits(task: tuple[str, dict[str, Any]], running: Sequence[Run], card: int) -> bool:
     options = task[1]
-    return sum(run.gib for run in running) + SHAPES[options["shape"]].gib[options["who"] == "peer"] <= CARD
+    return sum(run.gib for run in running) + SHAPES[options["shape"]].gib[options["who"] == "peer"] <= card
 
 
-def alone(run: Run, others: Sequence[Run]) -> dict[str, Any] | None:
-    for other in others:
-        other.signal(signal.SIGSTOP)
+def alone(run: Run, others: Sequence[int]) -> dict[str, Any] | None:
+    """others: process groups, with the compilers that they started."""
+    signal_all(others, signal.SIGSTOP)
     time.sleep(SETTLE)
     try:
         return run.finish()
     finally:
-        for other in others:
-            other.signal(signal.SIGCONT)
+        signal_all(others, signal.SIGCONT)
+
+
+def signal_all(groups: Sequence[int], which: int) -> None:
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, which)
 
 
 def table(found: dict[tuple[str, str], list[dict[str, Any]]]) -> list[str]:
@@ -417,13 +426,16 @@ def main() -> None:
     parser.add_argument("--once", nargs="*", default=[], help="more rows of ours, of one process each")
     parser.add_argument("--at-once", type=int, default=5, help="most processes side by side")
     parser.add_argument("--seconds", type=float, default=float("inf"), help="begin nothing more after so long")
+    parser.add_argument("--card", type=int, default=128, help="GiB that processes may take together")
+    parser.add_argument("--after", type=Path, help="nothing is timed before this file is there")
+    parser.add_argument("--halt", nargs="*", type=int, default=[], help="process groups of others, halted too")
     parser.add_argument("--shards", nargs="*", default=[], help="train.bin files of 16-bit tokens")
     parser.add_argument("--profile", action="store_true", help="kernels of a step of ours, by time")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     keys = parser.parse_args()
     if keys.one:
-        print(json.dumps(measure(argparse.Namespace(**json.loads(keys.one)))))
-        return
+        print(json.dumps(measure(argparse.Namespace(**json.loads(keys.one)))), flush=True)
+        os._exit(0)  # everybody waits: nothing is taken down in order
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
     found = run_all(keys)
     print(f"\n{card}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}\n")
