@@ -99,11 +99,11 @@ def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
         torch.set_num_threads(recipe.execution.threads)
     device = choose_device(recipe.execution.device, recipe.pretrain.precision)
     cap_memory(recipe.execution.memory, device)
-    if recipe.execution.kernels == "auto" and not recipe.execution.deterministic:
-        newer = take_newer_flash(device.torch)
-        if newer:
-            say(f"  attention: {newer}, which is installed")
     config = replace(ModelConfig.from_recipe(recipe.model, tokenizer.size), norm_scale=device.norm_scale)
+    if recipe.execution.kernels == "auto" and not recipe.execution.deterministic and device.compute == torch.bfloat16:
+        heads = (config.head_dim, config.num_attention_heads, config.num_key_value_heads)
+        if newer := take_newer_flash(device.torch, *heads):
+            say(f"  attention: {newer}, which is installed")
     model = Decoder(config)
     if recipe.model.init:
         model.load_state_dict(scale_gains(initial_weights(recipe.model.init, config, tokenizer), config))
