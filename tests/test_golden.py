@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from calame.corpus.gather import read_documents
 from calame.corpus.inject.stage import inject
 from calame.corpus.quality.heuristic import HeuristicScorer
 from calame.corpus.quality.stage import score_documents
+from calame.evaluation.compare.files import Comparison
+from calame.evaluation.compare.verb import choose
 from calame.recipe.injection import Injection
 from calame.recipe.load import load_recipe
 from calame.road.stages import VERSIONS, build_road
@@ -47,6 +50,7 @@ BEFORE = {  # whose output a stage reads
     "shards": ["gather", "join", "tokenizer"],
     "pretrain": ["gather", "join", "tokenizer", "shards"],
     "select": ["gather", "join", "tokenizer", "shards", "pretrain"],
+    "compare": ["gather", "join", "tokenizer", "shards", "pretrain"],
     "sft": ["gather", "join", "tokenizer", "shards", "pretrain", "select"],
     "evaluation": ["gather", "join", "tokenizer", "shards", "pretrain", "select", "sft"],
     "release": ["gather", "join", "tokenizer", "shards", "pretrain", "select", "sft"],
@@ -100,7 +104,7 @@ class Sample:
     """The sample's road, walked: for each stage what of its output is the same on every machine."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.compared = folder, folder / "compared"
         write_sample(folder)
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
             assert main(["run", "golden.yaml"]) == 0
@@ -169,14 +173,27 @@ class Sample:
     def select(self) -> Any:
         return read_json(self.at["select"] / "selected.json")
 
+    def compare(self) -> Any:
+        """By itself: the sample's own road selects its last checkpoint."""
+        found = self.comparison
+        counts = {name: {key: part.n for key, part in numbers.items()} for name, numbers in found.numbers.items()}
+        return [found.chosen, found.decided_by, counts, sorted(path.name for path in self.compared.iterdir())]
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        recipe = self.recipe.model_copy(update={"select": "compare:val/mixed/bpb,probe/nats"})
+        self.compared.mkdir()
+        with contextlib.redirect_stdout(io.StringIO()):
+            return choose(recipe, self.at["pretrain"], self.at, self.compared)
+
     def sft(self) -> Any:
         return [trained(self.at["sft/chat"]), read_json(self.at["sft/chat"] / "conversations.json")]
 
     def evaluation(self) -> Any:
         found = read_json(self.at["evaluation"] / "evaluation.json")
-        tokens = {name: {s: part["tokens"] for s, part in found["losses"][name].items()} for name in found["losses"]}
+        losses = {model: slices_of(part, "tokens", "bytes", "hash") for model, part in found["losses"].items()}
         prompts = {name: [sample["prompt"] for sample in found["samples"][name]] for name in found["samples"]}
-        return [tokens, prompts, [sorted(row) for row in found["exam"]["tuned"]["table"]], sorted(found)]
+        return [losses, prompts, [sorted(row) for row in found["exam"]["tuned"]["table"]], sorted(found)]
 
     def release(self) -> Any:
         from safetensors import safe_open
@@ -192,10 +209,16 @@ class Sample:
         if stage in ("pretrain", "sft"):
             folder = self.at["pretrain" if stage == "pretrain" else "sft/chat"]
             return [round(line["train/loss"], 2) for line in telemetry.read(folder) if "train/loss" in line]
+        if stage == "compare":
+            return [round(part.value, 2) for numbers in self.comparison.numbers.values() for part in numbers.values()]
         if stage == "evaluation":
             found = read_json(self.at["evaluation"] / "evaluation.json")["losses"]
-            return [round(part["bpb"], 2) for slices in found.values() for part in slices.values()]
+            return [round(bpb["value"], 2) for part in found.values() for (bpb,) in slices_of(part, "bpb").values()]
         return []
+
+
+def slices_of(losses: dict[str, Any], *keys: str) -> dict[str, list[Any]]:
+    return {name: [part[key] for key in keys] for name, part in losses["slices"].items()}
 
 
 def unpacked(path: Path) -> str:

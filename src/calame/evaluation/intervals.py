@@ -6,7 +6,7 @@ Every draw is seeded, so that a report made again says the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ import numpy as np
 DRAWS = 2000
 LEVEL = 0.95
 Z = 1.96  # standard errors to both sides that hold LEVEL of a normal distribution
+AT_ONCE = 1 << 20  # things that are drawn at once
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def mean_interval(values: Sequence[float] | np.ndarray, seed: int = 0) -> Interv
     measured = np.asarray(values, dtype=np.float64)
     if not len(measured):
         raise ValueError("no values: nothing was measured")
-    return _interval(float(measured.mean()), measured[_draws(len(measured), seed)].mean(axis=1), len(measured))
+    return interval(float(measured.mean()), drawn_sums(measured, seed) / len(measured), len(measured))
 
 
 def share_interval(shares: Sequence[float], seed: int = 0) -> Interval:
@@ -57,8 +58,14 @@ def interval_of(things: Sequence[Any], statistic: Callable[[list[Any]], float], 
     bigrams do: a thing drawn twice is no new one, so that every draw lies below the value (`jackknife_interval`)."""
     if not things:
         raise ValueError("no things: nothing was measured")
-    drawn = [statistic([things[place] for place in chosen]) for chosen in _draws(len(things), seed)]
-    return _interval(statistic(list(things)), drawn, len(things))
+    drawn = [statistic([things[place] for place in chosen]) for draws in _draws(len(things), seed) for chosen in draws]
+    return interval(statistic(list(things)), drawn, len(things))
+
+
+def drawn_sums(values: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Sums over things drawn again, for statistics of sums as a loss is one. values: (things, ...); returns
+    (DRAWS, ...)."""
+    return np.concatenate([values[draws].sum(1) for draws in _draws(len(values), seed)])
 
 
 def jackknife_interval(value: float, without: Sequence[float]) -> Interval:
@@ -79,11 +86,15 @@ def difference_interval(ours: Sequence[float], theirs: Sequence[float], seed: in
     return mean_interval(np.asarray(ours, dtype=np.float64) - np.asarray(theirs, dtype=np.float64), seed)
 
 
-def _draws(number: int, seed: int) -> np.ndarray:
-    """(DRAWS, number) places, the same for a seed: two statistics of the same things are drawn alike."""
-    return np.random.default_rng(seed).integers(number, size=(DRAWS, number))
+def _draws(number: int, seed: int) -> Iterator[np.ndarray]:
+    """(some draws, number) places, DRAWS in all, the same for a seed: two statistics of the same things are drawn
+    alike. Some at a time: for a hundred thousand documents all of them would be gigabytes."""
+    draw = np.random.default_rng(seed)
+    some = max(1, AT_ONCE // number)
+    return (draw.integers(number, size=(min(some, DRAWS - done), number)) for done in range(0, DRAWS, some))
 
 
-def _interval(value: float, drawn: Sequence[float] | np.ndarray, number: int) -> Interval:
+def interval(value: float, drawn: Sequence[float] | np.ndarray, number: int) -> Interval:
+    """A value measured on so many things, and what came of it when they were drawn again."""
     low, high = np.quantile(np.asarray(drawn), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return Interval(value, float(low), float(high), number)

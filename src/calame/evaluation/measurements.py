@@ -12,8 +12,8 @@ from calame.evaluation.probes import measure as probes
 from calame.evaluation.probes import page as probes_page
 
 MEASUREMENTS = (
-    Measurement("losses", "Losses by slice", losses.measure, lines=losses.lines, page=losses.page),
-    Measurement("exam", "Questions", exam.measure, lines=exam.lines, page=exam.page),
+    Measurement("losses", "Losses by slice", losses.measure, lines=losses.lines, page=losses.page, words=losses.words),
+    Measurement("exam", "Questions", exam.measure, lines=exam.lines, page=exam.page, words=exam.words),
     Measurement(
         "behaviour",
         "How it writes",

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from calame.recipe.check_evaluation import evaluation_check
 from calame.recipe.check_mixture import mixtures, phases
 from calame.recipe.check_timed import Known, Where, contexts, schedules
 from calame.recipe.cleaning import cleaning_check
-from calame.recipe.corpus import CODE, Source
-from calame.recipe.criteria import parse_criteria
-from calame.recipe.errors import Problem, UserError
+from calame.recipe.corpus import BUILTIN, CODE, Source
+from calame.recipe.errors import Problem
 from calame.recipe.precision import precision_check
 from calame.recipe.schema import Conversations, Model, Recipe
 from calame.recipe.texts import Pii
 from calame.recipe.timeline import last_of, values_of
 from calame.recipe.units import say_count
-
-BUILTIN = "builtin:petit-monde"
 
 
 def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
@@ -279,7 +277,8 @@ def _conversations(recipe: Recipe, where: Where, known: Known) -> Iterator[Probl
 
 def _worlds(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     """Conversations about the built-in world must be about the one that the corpus tells of."""
-    told = {name: source for name, source in recipe.corpus.sources.items() if source.location == BUILTIN}
+    sources = recipe.corpus.sources
+    told = {name: sources[name] for name in recipe.corpus.trained if sources[name].location == BUILTIN}
     if not told or not all(known("corpus", "sources", name, key) for name in told for key in ("size", "seed")):
         return
     worlds = {name: _world(source, recipe) for name, source in told.items()}
@@ -303,44 +302,6 @@ def _builtin(part: Source | Conversations, path: tuple[str, ...], where: Where) 
         yield Problem(where(*path, "from"), f"no built-in corpus {part.location!r}", BUILTIN)
     if part.location.startswith("builtin:") and part.size is None:
         yield Problem(where(*path, "size"), "missing: how much should be written?", remedy="e.g. size: 3MB")
-
-
-def _questions(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
-    questions = recipe.evaluation.questions or ""
-    if not questions.startswith("builtin:") or not known("corpus", "sources"):
-        return
-    if questions != BUILTIN:
-        yield Problem(where("evaluation", "questions"), f"no built-in questions {questions!r}", BUILTIN)
-    elif all(source.location != BUILTIN for source in recipe.corpus.sources.values()):
-        yield Problem(
-            where("evaluation", "questions"),
-            "they are about the built-in world, but no source of the corpus is",
-            "a .jsonl file, or a source with from: builtin:petit-monde",
-        )
-
-
-def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
-    """`select` by what is measured: what is misspelt is otherwise found out only after the training."""
-    if recipe.select.startswith("compare:"):
-        yield from _criteria(recipe, where)
-        return
-    if recipe.select == "last" or not known("corpus", "sources") or not known("languages"):
-        return
-    slices = [
-        f"{language}-{name}"
-        for name, source in recipe.corpus.sources.items()
-        for language in ([CODE] if source.language == CODE else recipe.languages)
-    ]
-    metrics = [f"best:val/{name}/{kind}" for name in ("mixed", "micro", *slices) for kind in ("loss", "bpb")]
-    if known("select") and recipe.select not in metrics:
-        yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
-
-
-def _criteria(recipe: Recipe, where: Where) -> Iterator[Problem]:
-    try:
-        parse_criteria(recipe.select.removeprefix("compare:"), where("select"), recipe.evaluation.criteria)
-    except UserError as error:
-        yield from error.problems
 
 
 def _telemetry(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
@@ -389,8 +350,7 @@ CHECKS = (
     _texts,
     _conversations,
     _worlds,
-    _questions,
-    _metric,
+    evaluation_check,
     _telemetry,
     _corpus_engine,
 )

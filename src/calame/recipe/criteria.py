@@ -114,7 +114,7 @@ OWN = "own"  # stands for evaluation.criteria of a recipe
 
 
 def parse_criteria(given: str, where: str, own: Criteria | None = None) -> Criteria:
-    """A preset's name, `own`, or names with commas between, in their order. Raises `UserError` with all that is wrong."""
+    """A preset's name, `own`, or names with commas between. Raises `UserError` with all that is wrong."""
     if given == OWN and own is not None:
         return own.complete(where)
     if given in PRESETS:

@@ -31,10 +31,20 @@ def derive(recipe: Recipe) -> tuple[Recipe, list[Derived]]:
     pretrain = _derive_pretrain(recipe.pretrain, notes)
     model = _derive_model(recipe.model, last_of(pretrain.context), notes)
     sft = _derive_sft(recipe.sft, pretrain, notes) if recipe.sft else None
-    execution = _derive_execution(recipe.execution, pretrain, len(recipe.corpus.sources), notes)
+    evaluation = _settle(recipe.evaluation, "evaluation", notes, {"stride": _stride(last_of(pretrain.context))})
+    execution = _derive_execution(recipe.execution, pretrain, _slices(recipe), notes)
     corpus = settle_cleaning(recipe.corpus, recipe.languages)
-    update = {"corpus": corpus, "model": model, "pretrain": pretrain, "sft": sft, "execution": execution}
-    return recipe.model_copy(update=update), notes
+    update = {"corpus": corpus, "model": model, "pretrain": pretrain, "sft": sft}
+    return recipe.model_copy(update={**update, "evaluation": evaluation, "execution": execution}), notes
+
+
+def _slices(recipe: Recipe) -> int:
+    """The most slices of validation text that there may be: a source without a language may speak all."""
+    return sum(1 if source.language else len(recipe.languages) for source in recipe.corpus.sources.values())
+
+
+def _stride(context: int) -> tuple[int, str]:
+    return max(1, context // 2), "half of pretrain.context: each token has at least the other half before it"
 
 
 def _settle(section: Any, prefix: str, notes: list[Derived], values: dict[str, tuple[Any, str]]) -> Any:
@@ -123,19 +133,19 @@ def default_warmup(tokens: int) -> int:
     return tokens // 50
 
 
-def _derive_execution(execution: Execution, pretrain: Pretrain, sources: int, notes: list[Derived]) -> Execution:
+def _derive_execution(execution: Execution, pretrain: Pretrain, slices: int, notes: list[Derived]) -> Execution:
     tenth = max(pretrain.tokens // 10, last_of(pretrain.batch))
     every = execution.validate_every or tenth
-    slices = min(max(every // (4 * sources), 4 * last_of(pretrain.context)), 100_000)
+    tokens = min(max(every // (4 * slices), 4 * last_of(pretrain.context)), 100_000)
     # Reading costs a third of learning: a quarter of the tokens is a twelfth of the work.
-    reason = f"a quarter of validate_every over {sources} sources, within four rows and 100k"
+    reason = f"a quarter of validate_every over {slices} slices, within four rows and 100k"
     return _settle(
         execution,
         "execution",
         notes,
         {
             "validate_every": (tenth, "a tenth of pretrain.tokens"),
-            "validation_tokens": (slices, reason),
+            "validation_tokens": (tokens, reason),
             "save_every": (tenth, "a tenth of pretrain.tokens"),
         },
     )

@@ -306,8 +306,8 @@ class Recipe(Section):
     pretrain: Pretrain
     select: Annotated[str, StringConstraints(pattern=SELECT)] = Field(
         default="last",
-        description="checkpoint that goes on: last; best:METRIC as best:val/mixed/loss (the lowest); compare:CRITERIA, as "
-        "calame compare does it: balanced, loss, behaviour, own (evaluation.criteria), or names with commas between",
+        description="checkpoint that goes on: last; best:METRIC as best:val/mixed/loss (the lowest); compare:CRITERIA "
+        "as calame compare does it: balanced, loss, behaviour, own (evaluation.criteria), or names with commas between",
     )
     sft: Sft | None = None
     evaluation: Evaluation = Evaluation()

@@ -54,13 +54,13 @@ class _Builder:
         pretrain = self._pretrain([tokenizer, *shards])
         select = self._select([pretrain, *shards])
         sft = [self._sft([select, pretrain, tokenizer, corpus, *sources, *shards])] if recipe.sft else []
-        evaluation = self._evaluation([select, pretrain, *sft, tokenizer, *inject, *shards])
+        evaluation = self._evaluation([select, pretrain, *sft, tokenizer, corpus, *sources, *inject, *shards])
         release = self._release([*sft, select, pretrain])
         return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *sft, evaluation, release]
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
         recipe = self.folder.recipe
-        keys = _keys(reader.source, "from", "kind")  # its kind is the mixture's matter
+        keys = _keys(reader.source, "from", "kind", "ood")  # these are later stages' matter
         if not reader.files:
             keys["from"] = reader.source.location
         if reader.source.location.startswith("builtin:"):
@@ -163,9 +163,12 @@ class _Builder:
                 work.folder,
                 recipe.corpus.dedup,
                 judges,
+                recipe.corpus.ood,
             )
 
-        keys = {"validation": _keys(recipe.corpus.validation)}
+        keys: dict[str, Any] = {"validation": _keys(recipe.corpus.validation)}
+        if recipe.corpus.ood:
+            keys["ood"] = recipe.corpus.ood
         if dedup := _keys(recipe.corpus.dedup):  # what is off stands in no fingerprint
             keys["dedup"] = dedup
         if quality:
@@ -232,7 +235,7 @@ class _Builder:
         if recipe.pretrain.load:  # what counts is what is in it
             keys["pretrain"]["load"] = _keys(recipe.pretrain.load, "from")
         if kinds_matter(recipe.pretrain.mixture, recipe.pretrain.phases):
-            keys["kinds"] = {name: source.kind or name for name, source in recipe.corpus.sources.items()}
+            keys["kinds"] = {name: recipe.corpus.sources[name].kind or name for name in recipe.corpus.trained}
 
         def make(work: Work) -> None:
             from calame.training.determinism import deterministic
@@ -253,12 +256,16 @@ class _Builder:
         recipe, (pretrain, *_) = self.folder.recipe, before
         compares = recipe.select.startswith("compare:")
         keys: dict[str, Any] = {"select": recipe.select}
+        files: dict[str, str] = {}
+        mixed = recipe.evaluation.mixed
         if recipe.select != "last":  # then it matters which checkpoints there were to choose from
             keys["execution.validate_every"] = recipe.execution.validate_every
         if compares:
-            kept = ("validate_every", "save_every", "keep", "keep_every")
-            keys |= {f"execution.{key}": getattr(recipe.execution, key) for key in kept}
-            keys |= {"compare": _version("compare"), "evaluation": _keys(recipe.evaluation, "require", "questions", "prompts")}
+            keys |= {f"execution.{key}": getattr(recipe.execution, key) for key in ("save_every", "keep", "keep_every")}
+            measured, files = self._measured()
+            keys |= {"compare": _version("compare"), "evaluation": {k: measured[k] for k in COMPARED if k in measured}}
+        if recipe.select.startswith("best:val/mixed/") and mixed != "even":
+            keys["evaluation.mixed"] = mixed
 
         def make(work: Work) -> None:
             if compares:
@@ -268,14 +275,15 @@ class _Builder:
             else:
                 from calame.training.select import select
 
-                select(recipe.select, work.before["pretrain"], work.folder)
+                select(recipe.select, work.before["pretrain"], work.folder, mixed)
 
         return Stage(
             "select",
             _version("select"),
             keys,
             make,
-            before=tuple(before) if compares else (pretrain,),
+            files,
+            tuple(before) if compares else (pretrain,),
             link="selected.json",
             linked_file="selected.json",
         )
@@ -314,13 +322,10 @@ class _Builder:
 
     def _evaluation(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
-        keys, files = _keys(recipe.evaluation, "require"), self._files("evaluation.questions")
-        if files:
+        keys, files = self._measured("require", "criteria")
+        if found := self._files("evaluation.questions"):
             keys.pop("questions")
-        for part in ("behaviour", "probes"):
-            if found := self._files(f"evaluation.{part}.from"):  # what counts is what is in it
-                keys[part].pop("from")
-                files |= {f"{part}: {file}": content for file, content in found.items()}
+            files |= found
 
         def make(work: Work) -> None:
             from calame.evaluation.evaluate import evaluate
@@ -334,6 +339,15 @@ class _Builder:
         return Stage(
             "evaluation", _version("evaluation"), {"evaluation": keys}, make, files, tuple(before), in_parts=True
         )
+
+    def _measured(self, *leave_out: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Keys of the evaluation, and the contents of the files of prompts and probes that they name."""
+        keys, files = _keys(self.folder.recipe.evaluation, *leave_out), {}
+        for part in ("behaviour", "probes"):
+            if found := self._files(f"evaluation.{part}.from"):  # what counts is what is in it
+                keys[part].pop("from")
+                files |= {f"{part}: {file}": content for file, content in found.items()}
+        return keys, files
 
     def _release(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
@@ -412,6 +426,7 @@ def _version(stage: str) -> int:
     return VERSIONS[stage]
 
 
+COMPARED = ("criteria", "mixed", "stride", "behaviour", "probes")  # keys of the evaluation that select: compare reads
 VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
     "gather": 3,
@@ -420,10 +435,10 @@ VERSIONS = {
     "inject": 1,
     "tokenizer": 1,
     "shards": 1,
-    "pretrain": 2,
+    "pretrain": 3,
     "select": 1,
     "compare": 1,  # no stage, but how select chooses where it compares
-    "sft": 3,
+    "sft": 4,
     "evaluation": 2,
     "release": 1,
 }

@@ -1,6 +1,6 @@
 """Stage tokenizer: draw a sample of the training text, train or adopt, measure on validation text.
 
-tokenizer.json, about.json, fertility.json (by LANGUAGE-SOURCE slice of the validation text)
+tokenizer.json, about.json, fertility.json (by slice of the validation text)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from calame.corpus.kept import read_kept
 from calame.recipe import schema
 from calame.recipe.errors import UserError, refuse
 from calame.recipe.units import say_count
-from calame.run.files import write_json
+from calame.run.files import read_json, write_json
 from calame.run.progress import say
 from calame.tokenizer.adopt import adopt
 from calame.tokenizer.measure import fertility
@@ -97,13 +97,16 @@ def _hash_limits(sources: Mapping[str, Path], joined: Path, size: int) -> np.nda
 
 
 def validation_slices(sources: Mapping[str, Path], joined: Path, size: int = MEASURED_BYTES) -> dict[str, list[str]]:
-    """Up to `size` bytes of validation text for each LANGUAGE-SOURCE slice."""
+    """Up to `size` bytes of validation text for each slice."""
+    names = {(part["language"], part["source"]): name for name, part in read_json(joined / "validation.json").items()}
     slices: dict[str, list[str]] = {}
     taken: dict[str, int] = {}
     for name, folder in sources.items():
         for _, split, document in read_kept(folder, joined, name):
-            slice_ = f"{document.language}-{name}"
-            if split == VALIDATION and taken.get(slice_, 0) < size:
+            if split != VALIDATION:
+                continue
+            slice_ = names[document.language, name]
+            if taken.get(slice_, 0) < size:
                 slices.setdefault(slice_, []).append(document.text)
                 taken[slice_] = taken.get(slice_, 0) + len(document.text.encode())
     return slices

@@ -75,6 +75,13 @@ class Tokenizer:
         """Whether an id stands for one byte of a character without an entry of its own (SentencePiece's fallback)."""
         return BYTE.fullmatch(self.engine.id_to_token(token) or "") is not None
 
+    def first_bytes(self, token: int) -> int:
+        """Bytes that an id stands for at the beginning of a text (where SentencePiece's mark of a space is none)."""
+        text = self.decode([token])
+        if "\ufffd" not in text:
+            return len(text.encode())
+        return 1 if self.is_byte(token) else len(self.engine.id_to_token(token) or "")  # a character for each byte
+
     def prompt(self, text: str) -> list[int]:
         """A beginning to be continued: BOS + text. Raises `UserError` if that is nothing at all."""
         ids = [*self.beginning, *self.encode(text)]

@@ -114,6 +114,7 @@ class Trainer:
         self.ahead = Ahead(self.data)
         self.timeline = Timeline(self.plan.batch)
         self.before = 0  # where the last step began
+        self.prepared = False  # whether the writer knows what it will have to copy
         self.keeper = Keeper(self.folder, self.plan.keep, self.plan.keep_best)
         self.guard = Guard(self.plan.guard)
         schedule = self.plan.schedule
@@ -173,6 +174,7 @@ class Trainer:
         while not self.finished and not leave:
             loss, norm = self._step()
             stop.nothing_to_save = False
+            self._prepare_saving()
             self.keeper.writer.check()
             meter.note(loss, norm, bar)
             observed = self._observe()
@@ -184,6 +186,12 @@ class Trainer:
                     self.keeper.save(*saved, marks)
             meter.restart()
         meter.energy.conclude()
+
+    def _prepare_saving(self) -> None:
+        """After the first step of this process, when there are moments; parts of several processes would travel."""
+        if not self.prepared and self.team.size == 1:
+            self.prepared = True
+            self.keeper.writer.prepare(everything(self, True)[0])
 
     def _step(self) -> tuple[Tensor, Tensor]:
         """One optimizer step, unless the guard turns it away; returns its mean loss and gradient norm, still on the

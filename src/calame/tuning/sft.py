@@ -24,8 +24,13 @@ from calame.run.telemetry import Telemetry
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Plan, Trainer
 from calame.training.pretrain import training_stream
-from calame.training.setup import fit_micro_batch, keep_tokenizer, open_shards, prepare, validation_observer
-from calame.training.validate import slices_of
+from calame.training.setup import (
+    fit_micro_batch,
+    keep_tokenizer,
+    prepare,
+    validation_observer,
+    validation_slices,
+)
 from calame.tuning.conversations import Conversation, Unusable, read_conversations
 from calame.tuning.data import ConversationData
 from calame.tuning.encode import Example, encode
@@ -51,14 +56,7 @@ def tune(
     loss = bench.loss()
     at_once = fit_micro_batch(bench, loss, data, keys.optimizer, portion)
     keep_tokenizer(before["tokenizer"], folder)
-    special = tokenizer.special
-    slices = slices_of(
-        open_shards(shards, "validation", tokenizer),
-        keys.context,
-        special.eos,
-        special.pad,
-        execution.validation_tokens,
-    )
+    slices = validation_slices(recipe, shards, tokenizer, keys.context)
     say(
         f"  tuning on {say_count(tokens)} tokens: {len(examples):,} conversations, {keys.epochs:g} times, "
         f"{keys.replay:.0%} replayed text; rate {keys.optimizer.learning_rate:g}"
@@ -77,6 +75,7 @@ def tune(
         deadline=execution.deadline,
     )
     stage = f"sft/{keys.name}"
+    measure = validation_observer(loss, slices, recipe.evaluation.mixed, at_once, bench.team)
     Trainer(
         folder,
         plan,
@@ -88,7 +87,7 @@ def tune(
         bench.identity,
         lambda position: flops,
         peak_flops,
-        [(max(tokens // 2, keys.batch), validation_observer(loss, slices, at_once, bench.team))],
+        [(max(tokens // 2, keys.batch), measure)],
         team=bench.team,
         graphed=bench.graphed,
     ).run()
