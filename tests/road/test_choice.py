@@ -16,7 +16,7 @@ from calame.evaluation.compare.files import Behind, Checkpoint, Chosen, Comparis
 from calame.evaluation.records import describe, read_record
 from calame.recipe.errors import UserError
 from calame.run.files import read_json
-from support import Toy
+from support import Toy, write_lines
 
 CRITERIA = "val/mixed/bpb,behaviour/loop_rate,probe/reciprocal_rank"
 SMALL = {
@@ -26,7 +26,19 @@ SMALL = {
     "evaluation__questions": None,
     "evaluation__behaviour": {"number": 6, "limit": 12},
     "evaluation__probes": {"number": 10, "said": 0},
+    "evaluation__folder": "tasks",
+    "evaluation__tasks": ["pairs"],
 }
+
+
+def write_tasks(folder: Path) -> None:
+    """Minimal pairs, and sentences to be accepted or not."""
+    folder.mkdir()
+    write_lines(folder / "pairs.jsonl", [{"good": f"Ba ré lo {n}.", "bad": f"Lo {n} ré xq."} for n in range(12)])
+    write_lines(folder / "sentences.jsonl", [{"sentence": f"Ba {n} lo.", "label": n % 2} for n in range(12)])
+    shapes = {"pairs": "minimal_pairs", "sentences": "acceptability"}
+    entries = [{"file": f"{name}.jsonl", "type": shape, "lang": "fr", "name": name} for name, shape in shapes.items()]
+    (folder / "MANIFEST.json").write_text(json.dumps({"files": entries}))
 
 
 @fixture(scope="module")
@@ -37,6 +49,7 @@ def place(tmp_path_factory: Any) -> Path:
     with MonkeyPatch.context() as patch:
         patch.chdir(folder)
         toy = Toy(folder)
+        write_tasks(folder / "tasks")
         toy.recipe(**SMALL, select=f"compare:{CRITERIA}")
         assert main(["run", "toy.yaml"]) == 0
         assert main(["run", "toy.yaml", "name=other", "seed=9", "select=last", "--to", "select"]) == 0
@@ -142,6 +155,21 @@ def test_what_was_measured_is_not_measured_again(monkeypatch: MonkeyPatch) -> No
     assert not loaded
     compare("toy", "other/4", "--criteria", CRITERIA, to="again")
     assert [path.name for path in loaded] == ["step-00000004"]
+
+
+def test_benchmarks_are_compared_item_by_item(capsys: Any) -> None:
+    comparison = compare("toy", "--criteria", "eval/pairs,val/mixed/bpb", to="tasks-out")
+    for numbers in comparison.numbers.values():
+        assert numbers["eval/pairs"].n == 12 and 0 <= numbers["eval/pairs"].value <= 1
+    metrics = read_record(Path("tasks-out") / files.METRICS, Metrics).checkpoints["toy/12"]
+    assert metrics["eval/pairs"] == comparison.numbers["toy/12"]["eval/pairs"]
+    capsys.readouterr()
+    for name, words in (
+        ("offline", "is no number an item"),  # one of them is a correlation
+        ("nowhere", "'nowhere' is no task"),
+    ):
+        assert main(["compare", "toy", "--criteria", f"eval/{name}", "--to", "out4"]) == 2
+        assert words in capsys.readouterr().err
 
 
 def test_other_tokenizers_are_compared_in_bits_per_byte_only(capsys: Any) -> None:

@@ -10,6 +10,8 @@ from calame.evaluation.poison import measure as poison
 from calame.evaluation.poison import page as poison_page
 from calame.evaluation.probes import measure as probes
 from calame.evaluation.probes import page as probes_page
+from calame.evaluation.tasks import measure as tasks
+from calame.evaluation.tasks import page as tasks_page
 
 MEASUREMENTS = (
     Measurement("losses", "Losses by slice", losses.measure, lines=losses.lines, page=losses.page, words=losses.words),
@@ -32,6 +34,9 @@ MEASUREMENTS = (
         lines=poison_page.lines,
         page=poison_page.page,
         words=poison_page.words,
+    ),
+    Measurement(
+        "tasks", "Benchmarks", tasks.measure, lines=tasks_page.lines, page=tasks_page.page, words=tasks_page.words
     ),
     Measurement("samples", "What it says", samples.measure, page=samples.page),
 )

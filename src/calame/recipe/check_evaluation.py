@@ -95,6 +95,8 @@ def _criteria(recipe: Recipe, key: str) -> Iterator[Problem]:
     except UserError as error:
         yield from error.problems
         return
+    if not recipe.evaluation.tasks and (tasks := [c.name for c in criteria.criteria if c.kind == "eval"]):
+        yield Problem(key, f"{', '.join(tasks)}: evaluation.tasks names no benchmark", remedy="name them there too")
     slices = ["mixed", "micro", *slices_of(recipe), *slices_of(recipe, ood=True)]
     named = [c.name.split("/")[1] for c in criteria.criteria if c.kind == "val"]
     if unknown := [name for name in named if name not in slices]:

@@ -34,6 +34,7 @@ LOCATIONS = (  # keys that hold a place on disk; * stands for a name of the user
     ("evaluation", "questions"),
     ("evaluation", "behaviour", "from"),
     ("evaluation", "probes", "from"),
+    ("evaluation", "folder"),
 )
 RUNS = ("execution", "runs")  # a place too, but always meant from where one is
 

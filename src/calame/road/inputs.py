@@ -52,6 +52,7 @@ def find_inputs(recipe: Recipe) -> Inputs:
         ("evaluation.questions", recipe.evaluation.questions, "builtin:", _question_file),
         ("evaluation.behaviour.from", recipe.evaluation.behaviour.location, (), _prompts),
         ("evaluation.probes.from", recipe.evaluation.probes.location, (), _probes),
+        ("evaluation.folder", recipe.evaluation.folder if recipe.evaluation.tasks else None, (), _task_files),
     ):
         if location and not location.startswith(elsewhere):
             with _noting(problems):
@@ -129,3 +130,9 @@ def _probes(location: str) -> list[Path]:
 
     read_probes(Path(location))
     return [Path(location)]
+
+
+def _task_files(location: str) -> list[Path]:
+    from calame.evaluation.tasks.manifest import task_files
+
+    return task_files(Path(location))

@@ -341,13 +341,15 @@ class _Builder:
         )
 
     def _measured(self, *leave_out: str) -> tuple[dict[str, Any], dict[str, str]]:
-        """Keys of the evaluation, and the contents of the files of prompts and probes that they name."""
+        """Keys of the evaluation, and the contents of the files of prompts, probes and tasks that they name."""
         keys, files = _keys(self.folder.recipe.evaluation, *leave_out), {}
         for part in ("behaviour", "probes"):
             if found := self._files(f"evaluation.{part}.from"):  # what counts is what is in it
                 keys[part].pop("from")
                 files |= {f"{part}: {file}": content for file, content in found.items()}
-        return keys, files
+        for key in ("folder",) if keys["tasks"] else ("tasks", "folder", "shots", "limit"):
+            keys.pop(key, None)
+        return keys, files | {f"tasks: {name}": found for name, found in self._files("evaluation.folder").items()}
 
     def _release(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
@@ -426,7 +428,8 @@ def _version(stage: str) -> int:
     return VERSIONS[stage]
 
 
-COMPARED = ("criteria", "mixed", "stride", "behaviour", "probes")  # keys of the evaluation that select: compare reads
+# Keys of the evaluation that select reads where it compares.
+COMPARED = ("criteria", "mixed", "stride", "behaviour", "probes", "shots", "limit")
 VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
     "gather": 3,

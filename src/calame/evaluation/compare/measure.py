@@ -1,5 +1,6 @@
-"""What checkpoints are measured by: a table of numbers, thing by thing, for each kind; and the number that a criterion
-means. Tables are kept under the hash of all that they depend on, so that no checkpoint is measured twice."""
+"""What checkpoints are measured by: a table of numbers, thing by thing, for each kind (of benchmarks for each of them);
+and the number that a criterion means. Tables are kept under the hash of all that they depend on, so that no checkpoint
+is measured twice."""
 
 from __future__ import annotations
 
@@ -15,11 +16,13 @@ from calame.evaluation.behaviour.generate import generate
 from calame.evaluation.behaviour.measure import prompts_of
 from calame.evaluation.behaviour.summary import RATES
 from calame.evaluation.behaviour.table import CONSISTENCY, rates_of, things_of
+from calame.evaluation.compare.benchmarks import measure_benchmark
 from calame.evaluation.compare.candidates import Candidate
 from calame.evaluation.losses import by_document
 from calame.evaluation.measured import Measured
 from calame.evaluation.measurement import CannotMeasure, Setting, Subject
 from calame.evaluation.probes.measure import probe_all, probes_of
+from calame.evaluation.tasks.manifest import task_files
 from calame.inference.load import Loaded, load_checkpoint
 from calame.inference.sampling import Sampling
 from calame.recipe.criteria import Criteria, Criterion
@@ -53,8 +56,8 @@ Tables = Mapping[str, Mapping[str, Measured]]  # by candidate, by kind
 
 
 def measure_all(candidates: Sequence[Candidate], criteria: Criteria, ground: Ground, journal: Journal) -> Tables:
-    """The tables of all kinds that the criteria name. Raises `CannotMeasure` with the reason why one cannot be made."""
-    kinds = list(dict.fromkeys(criterion.kind for criterion in criteria.criteria))
+    """The tables that the criteria name. Raises `CannotMeasure` with the reason why one cannot be made."""
+    kinds = list(dict.fromkeys(table_name(criterion) for criterion in criteria.criteria))
     known = {row["key"]: row["table"] for row in journal.rows() if "key" in row}
     tables: dict[str, dict[str, Measured]] = {}
     keys = {(candidate.name, kind): _key(candidate, kind, ground) for candidate in candidates for kind in kinds}
@@ -65,17 +68,34 @@ def measure_all(candidates: Sequence[Candidate], criteria: Criteria, ground: Gro
             for kind in kinds:
                 key = keys[candidate.name, kind]
                 if key not in known:
-                    known[key] = KINDS[kind](candidate, load(), ground).as_json()
+                    known[key] = _measure(kind, candidate, load(), ground).as_json()
                     journal.add({"key": key, "of": candidate.name, "kind": kind, "table": known[key]})
                     bar.advance(1, f"{kind} of {candidate.name}")
                 tables.setdefault(candidate.name, {})[kind] = Measured.from_json(known[key])
     return tables
 
 
+def table_name(criterion: Criterion) -> str:
+    """The table that a criterion's number is in: that of its kind, or of its benchmark."""
+    return criterion.name if criterion.kind == "eval" else criterion.kind
+
+
+def _measure(table: str, candidate: Candidate, loaded: Loaded, ground: Ground) -> Measured:
+    if table.startswith("eval/"):
+        return measure_benchmark(loaded, ground.keys, table.removeprefix("eval/"))
+    return KINDS[table](candidate, loaded, ground)
+
+
 def _key(candidate: Candidate, kind: str, ground: Ground) -> str:
     """A hash of all that a table depends on: of files of prompts and probes what is in them."""
     keys = ground.keys
-    if kind == "val":
+    if kind.startswith("eval/"):
+        asked = [
+            keys.shots,
+            keys.limit,
+            [file_digest(path) for path in task_files(Path(keys.folder))] if keys.folder else [],
+        ]
+    elif kind == "val":
         asked = [keys.stride, sorted(path.name for path in candidate.stages.values())]
     else:
         part = keys.behaviour if kind == "behaviour" else keys.probes
@@ -132,13 +152,13 @@ def _known(table: Measured) -> Measured:
 def number(tables: Mapping[str, Measured], criterion: Criterion, mixed: Mixed) -> Measured:
     """The number that a criterion means, out of a candidate's tables. Raises `CannotMeasure` where there is none."""
     kind, *parts = criterion.name.split("/")
-    table = tables[kind]
-    if kind == "val":
-        found = _of_slices(table, parts[0], mixed)
-        column = parts[1]
+    table = tables[table_name(criterion)]
+    if kind == "eval":
+        found, column = table, criterion.name.removeprefix("eval/")
+    elif kind == "val":
+        found, column = _of_slices(table, parts[0], mixed), parts[1]
     else:
-        found = _of_group(table, parts[1]) if len(parts) > 1 else table
-        column = parts[0]
+        found, column = _of_group(table, parts[1]) if len(parts) > 1 else table, parts[0]
     if column not in found.names:
         raise CannotMeasure(f"{criterion.name}: there is no {column}; there are {', '.join(found.names)}")
     return replace(found.only(column), names=(criterion.name,))

@@ -43,11 +43,11 @@ def _all_numbers(tables: Mapping[str, Measured]) -> Iterator[tuple[str, Number |
     """Every number of every table: over all strata alike, and in each of them."""
     for kind, table in tables.items():
         groups = {"": table} if kind != "val" else {}
-        groups |= {group: table.where([group]) for group in table.groups}
+        groups |= {group: table.where([group]) for group in table.groups if len(table.groups) > 1 or kind == "val"}
         for group, part in groups.items():
             for column, found in part.intervals().items():
                 name = f"{group}/{column}" if kind == "val" else "/".join(filter(None, (column, group)))
-                yield f"{kind}/{name}", number_of(found)
+                yield f"{kind.split('/')[0]}/{name}", number_of(found)
 
 
 def _scores(record: Comparison) -> Scores:

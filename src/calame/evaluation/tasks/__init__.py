@@ -1,0 +1,1 @@
+"""Benchmarks: tasks from local files, and those of lm-evaluation-harness."""
