@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest import approx, raises
+from pytest import MonkeyPatch, approx, raises
 
+import calame.evaluation.measured
 from calame.evaluation.intervals import mean_interval
 from calame.evaluation.measured import Measured, difference
 
@@ -67,6 +68,15 @@ def test_a_share_of_nothing_is_not_without_doubt() -> None:
     assert (seldom.value, seldom.n) == (0, 1) and seldom.high > 0.7, "one of twenty said something"
     always = measured(np.ones(20)).intervals()["a"]
     assert (always.value, always.high) == (1, 1) and always.low == approx(0.839, abs=1e-3)
+
+
+def test_many_things_are_drawn_in_blocks_with_the_same_interval(monkeypatch: MonkeyPatch) -> None:
+    values = np.random.default_rng(5).normal(1, 1, 5000)
+    alone = measured(values).intervals()["a"]
+    monkeypatch.setattr(calame.evaluation.measured, "BLOCKS", 500)
+    blocks = measured(values).intervals()["a"]
+    assert blocks.value == alone.value and blocks.n == 5000
+    assert blocks.high - blocks.low == approx(alone.high - alone.low, rel=0.15)
 
 
 def test_pairs_are_surer_than_numbers_alone() -> None:
