@@ -164,12 +164,8 @@ def test_benchmarks_are_compared_item_by_item(capsys: Any) -> None:
     metrics = read_record(Path("tasks-out") / files.METRICS, Metrics).checkpoints["toy/12"]
     assert metrics["eval/pairs"] == comparison.numbers["toy/12"]["eval/pairs"]
     capsys.readouterr()
-    for name, words in (
-        ("offline", "is no number an item"),  # one of them is a correlation
-        ("nowhere", "'nowhere' is no task"),
-    ):
-        assert main(["compare", "toy", "--criteria", f"eval/{name}", "--to", "out4"]) == 2
-        assert words in capsys.readouterr().err
+    assert main(["compare", "toy", "--criteria", "eval/offline", "--to", "out4"]) == 2
+    assert "is no number an item" in capsys.readouterr().err, "one of them is a correlation"
 
 
 def test_other_tokenizers_are_compared_in_bits_per_byte_only(capsys: Any) -> None:
