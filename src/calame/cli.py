@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import calame
 from calame.cli_corpus import add_corpus
+from calame.cli_tuning import add_dpo, add_sft
 
 EPILOG = "The longest road is short: calame run petit-monde, then calame chat petit-monde."
 
@@ -85,6 +86,8 @@ def _parser() -> argparse.ArgumentParser:
         add_corpus,
         _add_tokenizer,
         _add_trace,
+        add_sft,
+        add_dpo,
         _add_generate,
         _add_chat,
         _add_export,

@@ -19,7 +19,9 @@ from calame.run.files import read_json
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training import loop
 from calame.training.pretrain import pretrain
-from calame.tuning.sft import _data, gather_examples, tune
+from calame.tuning.encode import Example
+from calame.tuning.gather import gather_examples
+from calame.tuning.sft import _data, tune
 
 PROSE = " ".join(f"Phrase {i} du conte, qui raconte la mer et la lune." for i in range(8))
 
@@ -82,9 +84,9 @@ def test_a_tuned_model_has_learnt_the_answers(before: dict[str, Path], tmp_path:
     run(wanted, before, tmp_path / "sft")
     found = losses(tmp_path / "sft")
     assert found[max(found)] < found[1] - 1
-    assert read_json(tmp_path / "sft" / "conversations.json") == {
-        "c": {"read": 60, "used": 60, "cut at a turn": 0, "refused": {}}
-    }
+    ledger = read_json(tmp_path / "sft" / "conversations.json")["c"]
+    assert (ledger["read"], ledger["used"], ledger["cut at a turn"], ledger["dropped"]) == (60, 60, 0, {})
+    assert ledger["licenses"] == {"not stated": 60}
     assert Tokenizer.load(tmp_path / "sft" / "tokenizer").hash == tokenizer_of().hash
     assert any("val/mixed/loss" in line for line in telemetry.read(tmp_path / "sft"))
     assert {line["stage"] for line in telemetry.read(tmp_path / "run")} == {"sft/chat"}
@@ -135,24 +137,31 @@ def test_own_text_uses_training_documents_only(before: dict[str, Path], tmp_path
     assert len(examples) > len(numbers)
 
 
-def decoded(examples: list[Any]) -> list[str]:
-    return [tokenizer_of().decode(example.tokens.tolist(), special=True) for example in examples]
+def decoded(groups: list[list[Example]]) -> list[str]:
+    return [tokenizer_of().decode(example.tokens.tolist(), special=True) for (example,) in groups]
 
 
 def test_what_is_refused_and_cut_is_counted_with_its_reason(before: dict[str, Path], tmp_path: Path) -> None:
     path = tmp_path / "odd.jsonl"
     short = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     long = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "mer " * 400}]
-    rows = [short, [*short, *long], long, [{"role": "user", "content": "a"}], [{"role": "gpt", "content": "a"}], []]
+    rows = [
+        short,
+        [*short, *long],
+        long,
+        [{"role": "user", "content": "a"}],
+        [{"role": "narrator", "content": "a"}],
+        [],
+    ]
     path.write_text("\n".join(json.dumps({"messages": row}) for row in rows) + "\nbroken\n")
     wanted = recipe({"conversations": {"c": {"from": str(path)}}})
     examples = gather_examples(wanted, before, tokenizer_of(), tmp_path)
     assert len(examples) == 2
     part = read_json(tmp_path / "conversations.json")["c"]
     assert (part["read"], part["used"], part["cut at a turn"]) == (7, 2, 1)
-    assert sum(part["refused"].values()) == 5
-    for reason in ("no answer fits into the context", "the assistant says nothing", "role 'gpt' is none of"):
-        assert any(name.startswith(reason) for name in part["refused"])
+    assert sum(part["dropped"].values()) == 5
+    for reason in ("no answer fits into the context", "the assistant says nothing", "unknown role 'narrator'"):
+        assert part["dropped"][reason] == 1 and part["samples"][reason][0]["place"].startswith("odd.jsonl:")
 
 
 def test_nothing_to_learn_from_is_refused_with_the_reasons(before: dict[str, Path], tmp_path: Path) -> None:

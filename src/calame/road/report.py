@@ -10,6 +10,7 @@ from typing import Any
 from calame.recipe.units import say_count, say_seconds
 from calame.road.ledger_page import ledger_page, whole_ledger
 from calame.road.table import table as _table
+from calame.road.tuning_page import preference_page, tuning_page
 from calame.run import telemetry
 from calame.run.charts import line_chart
 from calame.run.files import atomic, read_json, write_json
@@ -46,7 +47,8 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         _section("What went in", ledger_page(ledger) + _mixture(path)),
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
-        _section("Tuning", "".join(_curves(tuned) for tuned in sorted((path / "sft").glob("*")))),
+        _section("Tuning", tuning_page(path, _curves)),
+        _section("Preferences", preference_page(path)),
         _section("Losses by slice", _losses(evaluation)),
         _section("Questions", _exam(evaluation)),
         _section("What it says", _sayings(evaluation)),
