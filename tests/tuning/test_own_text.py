@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest import mark
 
 from calame.corpus.document import Document
 from calame.recipe.tuning import Conversations
 from calame.tuning.messages import Conversation, fault_of
-from calame.tuning.own_text import ANSWER, BEGINNING, PER_DOCUMENT, REQUESTS, SENTENCES_EACH, from_own_text
+from calame.tuning.own_text import (
+    ANSWER,
+    BEGINNING,
+    PER_DOCUMENT,
+    REQUESTS,
+    SENTENCE_END,
+    SENTENCES_EACH,
+    from_own_text,
+)
 
 
 def made_of(
@@ -80,3 +90,65 @@ def test_sentences_end_at_french_and_english_marks() -> None:
     beginnings = {c.messages[0]["content"].split(" : ")[-1].removeprefix("Peux-tu poursuivre ? ") for c in made}
     assert "Est-ce que tu viens ce soir ?" in beginnings
     assert "« Je viens avec la lune », dit-elle…" in beginnings
+
+
+STORY = """Le lion et la lune
+
+Un soir, le lion vit une lune dans le lac. Il voulut la boire. La lune resta où elle était !
+
+CHAPITRE DEUX
+
+Il but toute la nuit. Au matin, le lac était vide.
+
+Ce qui vint après
+Sans point ni suite"""
+
+
+def test_a_topic_is_a_thing_that_the_answer_begins_with() -> None:
+    made = made_of([Document(STORY, "a", str(k), "fr") for k in range(20)], requests=("topic",))
+    assert made
+    things = set()
+    for conversation in made:
+        asked, answered = (message["content"] for message in conversation.messages)
+        request = next(r for r in REQUESTS["topic"]["fr"] if asked.startswith(r.split("{}")[0]))
+        before, after = request.split("{}")
+        thing = asked.removeprefix(before).removesuffix(after)
+        first = SENTENCE_END.split(answered)[0]
+        assert thing in first and answered in " ".join(STORY.split("\n"))
+        things.add(thing)
+    assert things == {"une lune"}, "not « la boire »: a pronoun and a verb"
+
+
+def test_a_title_is_asked_and_what_stands_below_it_answered() -> None:
+    made = made_of([Document(STORY, "a", str(k), "fr") for k in range(20)], requests=("title",))
+    assert {c.messages[1]["content"].startswith("Un soir, le lion vit") for c in made} == {True}
+    assert all("Le lion et la lune" in c.messages[0]["content"] for c in made), (
+        "not what is shouted, nor what has no text"
+    )
+
+
+def test_requests_take_turns_and_texts_without_one_kind_give_the_others() -> None:
+    made = made_of([Document(STORY, "a", str(k), "fr") for k in range(40)], requests=("continue", "topic", "title"))
+    kinds = [
+        next(kind for kind in ("title", "topic", "continue") for r in REQUESTS[kind]["fr"] if _is(c, r)) for c in made
+    ]
+    assert set(kinds) == {"continue", "topic", "title"}
+    assert made_of([Document("Une phrase sans titre. " * 8, "a", "g", "fr")], requests=("title",)) == []
+    assert made_of([Document("Ein Satz über den Mond. " * 8, "a", "g", "de")], requests=("topic",)) == []
+
+
+def _is(conversation: Conversation, request: str) -> bool:
+    before, after = request.split("{}")
+    asked = conversation.messages[0]["content"]
+    return asked.startswith(before) and asked.endswith(after)
+
+
+def test_documents_and_answers_are_chosen_by_the_sets_keys() -> None:
+    sources = [replace(document, source="ab"[n % 2], license="CC0") for n, document in enumerate(documents())]
+    keys = Conversations.model_validate(
+        {"from": "own-text", "include": {"source": ["a"]}, "answers": {"least": 20, "most": 30}}
+    )
+    made = list(from_own_text(sources, keys, 1))
+    assert made and {conversation.license for conversation in made} == {"CC0"}
+    assert {conversation.place.split("/")[0] for conversation in made} == {"a"}
+    assert all(20 <= len(conversation.learnt[0].split()) <= 30 for conversation in made)

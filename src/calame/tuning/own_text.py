@@ -57,17 +57,19 @@ REQUESTS = {  # {} is the beginning, the thing or the heading
         "en": ("Explain: {}", "What can you say about “{}”?", "Tell me about this: {}", "{}: can you explain?"),
     },
 }
-THINGS = {  # an article and the word after it, as they stand in a sentence; what follows shows that it is a noun
+THINGS = {  # an article and a noun as they stand in a sentence: what is around shows that they are no pronoun and verb
     "fr": re.compile(
-        r"(?<![\w’'-])(?:(?:le|la|les|un|une) |l[’'])[a-zà-öø-ÿœ]{4,}"
+        r"\b(?:(?:dans|sur|avec|par|sous|vers|contre|chez|entre|après|avant|devant|derrière) "
+        r"((?:(?:le|la|les) |l[’'])[a-zà-öø-ÿœ]{4,})|((?:un|une) [a-zà-öø-ÿœ]{4,}))"
         r"(?=[,.;:!?]| (?:de|du|des|qui|que|et|est|était|à|au|aux|dans|sur|pour|par|avec|sans|en)\b| d[’'])"
     ),
     "it": re.compile(
-        r"(?<![\w’'-])(?:(?:il|lo|la|i|gli|le|un|una|uno) |(?:l|un)[’'])[a-zà-öø-ÿ]{4,}"
+        r"\b(?:(?:con|per|tra|fra|verso|contro|dopo|sotto|sopra) "
+        r"((?:(?:il|lo|la|i|gli|le) |l[’'])[a-zà-öø-ÿ]{4,})|((?:(?:un|una|uno) |un[’'])[a-zà-öø-ÿ]{4,}))"
         r"(?=[,.;:!?]| (?:di|del|della|dei|delle|che|e|è|era|a|al|alla|in|nel|nella|su|per|da|con)\b)"
     ),
     "en": re.compile(
-        r"(?<![\w’'-])(?:the|a|an) [a-z]{4,}(?=[,.;:!?]| (?:of|that|which|and|is|was|in|on|to|for|with|from|by)\b)"
+        r"\b((?:the|a|an) [a-z]{4,})(?=[,.;:!?]| (?:of|that|which|and|is|was|in|on|to|for|with|from|by)\b)"
     ),
 }
 SENTENCE_END = re.compile(r"(?<=[.!?…])[\s ]+(?=[\"«“—A-ZÀ-ÖØ-Þ])")
@@ -132,7 +134,7 @@ def _places(kind: str, document: Document, sentences: list[str]) -> list[Place]:
         return [Place(title, paragraph) for title, paragraph in pairs if paragraph and _is_title(title)]
     things = THINGS.get(document.language)
     named = ((p, at, things.search(sentence)) for p in paragraphs for at, sentence in enumerate(p) if things)
-    return [Place(thing[0], paragraph[at : at + 3]) for paragraph, at, thing in named if thing]
+    return [Place(next(filter(None, thing.groups())), p[at : at + 3]) for p, at, thing in named if thing]
 
 
 def _is_title(line: str) -> bool:

@@ -2,7 +2,7 @@
 
 prompt     prompt, chosen, rejected: texts or lists of messages, the prompt in them or not (TRL, UltraFeedback)
 dialogues  chosen, rejected: dialogues as one text, "\\n\\nHuman: ...\\n\\nAssistant: ..." (HH-RLHF, Bai et al. 2022)
-outputs    instruction, output_1, output_2, preference: 1 or 2 (AlpacaEval, Li et al. 2023)
+outputs    instruction, output_1, output_2, preference: 1 the first to 2 the second (AlpacaEval, Li et al. 2023)
 messages   input: {messages}, preferred_output, non_preferred_output (OpenAI)
 tree       a message a row, siblings with a rank: the best against the worst (OpenAssistant): trees.py
 """
@@ -26,6 +26,7 @@ from calame.tuning.trees import plant, ranked_pairs
 
 Values = Mapping[str, Any]
 PROMPTS = ("prompt", "question", "instruction", "input")
+EVEN = 1.5
 SPEAKER = re.compile(r"\n\n(Human|Assistant):")
 
 
@@ -158,15 +159,19 @@ def _dialogue(text: Any) -> list[dict[str, str]]:
     before, *parts = SPEAKER.split(f"\n\n{text.strip()}")
     if before.strip() or not parts:
         raise ValueError("no dialogue of Human and Assistant")
-    return [{"role": speaker, "content": said} for speaker, said in zip(parts[::2], parts[1::2], strict=True)]
+    turns = zip(parts[::2], parts[1::2], strict=True)
+    return [{"role": speaker, "content": said.strip()} for speaker, said in turns]
 
 
 def _output_sides(values: Values) -> tuple[Any, Any]:
-    if values["preference"] not in (1, 2):
+    preference = values["preference"]
+    if isinstance(preference, bool) or not isinstance(preference, int | float) or not 1 <= preference <= 2:
+        raise ValueError("a preference that is no number from 1 to 2")
+    if preference == EVEN:
         raise ValueError("neither of the two is preferred")
     asked = [{"role": USER, "content": values.get("instruction")}]
     first, second = (_answering(asked, values.get(name)) for name in ("output_1", "output_2"))
-    return (first, second) if values["preference"] == 1 else (second, first)
+    return (first, second) if preference < EVEN else (second, first)
 
 
 def _message_sides(values: Values) -> tuple[Any, Any]:
