@@ -152,3 +152,9 @@ def test_documents_and_answers_are_chosen_by_the_sets_keys() -> None:
     assert made and {conversation.license for conversation in made} == {"CC0"}
     assert {conversation.place.split("/")[0] for conversation in made} == {"a"}
     assert all(20 <= len(conversation.learnt[0].split()) <= 30 for conversation in made)
+
+
+def test_a_limit_is_dealt_to_all_documents() -> None:
+    keys = Conversations.model_validate({"from": "own-text", "limit": 20})
+    made = list(from_own_text(documents(), keys, 1, number=20))
+    assert len({conversation.place for conversation in made}) == len(made) == 20

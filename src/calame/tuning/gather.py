@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from calame.corpus.decisions import TRAIN
+from calame.corpus.decisions import TRAIN, read_decisions
 from calame.corpus.document import Document
 from calame.corpus.kept import read_kept
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
+from calame.recipe.tuning import Conversations
 from calame.recipe.units import say_count
 from calame.run.files import write_json
 from calame.run.progress import say
@@ -90,11 +91,18 @@ def _conversations(
     keys = recipe.sft.conversations[name]
     if keys.location != "own-text":
         return read_conversations(name, keys, recipe.languages, recipe.seed, tokenizer.chat_format.roles)
-    return from_own_text(_training_documents(recipe, before), keys, recipe.seed, name)
+    wanted = [source for source in recipe.corpus.sources if _may_be_of(keys, source)]
+    number = sum(int((read_decisions(before["corpus"], source) == TRAIN).sum()) for source in wanted)
+    return from_own_text(_training_documents(wanted, before), keys, recipe.seed, name, number)
 
 
-def _training_documents(recipe: Recipe, before: Mapping[str, Path]) -> Iterator[Document]:
-    for source in recipe.corpus.sources:
+def _may_be_of(keys: Conversations, source: str) -> bool:
+    """Whether the set's filters leave documents of a source: of the others none has to be read."""
+    return source in keys.include.get("source", [source]) and source not in keys.exclude.get("source", [])
+
+
+def _training_documents(sources: Sequence[str], before: Mapping[str, Path]) -> Iterator[Document]:
+    for source in sources:
         for _, split, document in read_kept(before[f"corpus/{source}"], before["corpus"], source):
             if split == TRAIN:
                 yield document

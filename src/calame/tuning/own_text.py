@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -88,14 +89,16 @@ class Place:
 
 
 def from_own_text(
-    documents: Iterable[Document], keys: Conversations, seed: int, name: str = NAME
+    documents: Iterable[Document], keys: Conversations, seed: int, name: str = NAME, number: int = 0
 ) -> Iterator[Conversation]:
-    """A conversation for every few sentences of a document, each kind of request in its turn."""
+    """A conversation for every few sentences of a document, each kind of request in its turn. Of `number` documents
+    (0: not known) each gives no more than its part of the limit, so that all have a part in it."""
+    most = -(-keys.limit // number) if keys.limit and number else PER_DOCUMENT[1]
     made = 0
-    for number, document in enumerate(documents):
+    for place, document in enumerate(documents):
         if left_out(keys, vars(document)):
             continue
-        for conversation in _of_document(document, keys, seed, number, name):
+        for conversation in islice(_of_document(document, keys, seed, place, name), most):
             yield conversation
             made += 1
             if made == keys.limit:
@@ -107,7 +110,7 @@ def _of_document(document: Document, keys: Conversations, seed: int, number: int
     places = {kind: _places(kind, document, sentences) for kind in keys.requests}
     wanted = min(max(len(sentences) // SENTENCES_EACH, PER_DOCUMENT[0]), PER_DOCUMENT[1])
     draws = _draws(seed, number, 3 * wanted)
-    for turn, (start, length, wording) in enumerate(zip(draws[::3], draws[1::3], draws[2::3], strict=True)):
+    for turn, (start, length, wording) in enumerate(zip(draws[::3], draws[1::3], draws[2::3], strict=True), number):
         kind = keys.requests[turn % len(keys.requests)]
         if not places[kind]:
             continue

@@ -101,4 +101,5 @@ def license_of(keys: RowSet, values: Mapping[str, Any]) -> str:
 
 def sample_of(values: Mapping[str, Any]) -> str:
     """The beginning of a row, as text that can be written whatever it holds."""
-    return json.dumps(values, ensure_ascii=True, default=str)[:SAMPLE]
+    text = json.dumps(values, ensure_ascii=False, default=str)[:SAMPLE]
+    return text.encode("utf-8", "backslashreplace").decode()
