@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from pytest import MonkeyPatch, raises
 
 from builders import corpus_of, recipe_of, rows_of, shards_of, texts, tokenizer_of
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint, telemetry
+from calame.training import loop
 from calame.training.pretrain import pretrain
 
 PROSE = " ".join(f"Phrase {i} du conte, qui raconte la mer et la lune." for i in range(8))
@@ -40,3 +44,21 @@ def recipe(sft: dict[str, Any], **changes: Any) -> Recipe:
 
 def losses(folder: Path) -> dict[int, float]:
     return {line["step"]: line["train/loss"] for line in telemetry.read(folder) if "train/loss" in line}
+
+
+class Stop(Exception):
+    """Stands for whatever ends a tuning between two steps."""
+
+
+def stop_once(monkeypatch: MonkeyPatch, at: int, tune: Callable[[], None]) -> None:
+    """Tune up to the step `at`, where it is stopped."""
+    step = loop.Trainer._step
+
+    def stopping(trainer: loop.Trainer) -> Any:
+        if trainer.progress.step == at:
+            raise Stop
+        return step(trainer)
+
+    with monkeypatch.context() as patch, raises(Stop):
+        patch.setattr(loop.Trainer, "_step", stopping)
+        tune()

@@ -15,10 +15,9 @@ from calame.recipe.errors import UserError
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint, telemetry
 from calame.run.files import read_json
-from calame.training import loop
 from calame.tuning import dpo
 from calame.tuning.dpo import prefer
-from tuned import losses, recipe, stages_before
+from tuned import losses, recipe, stages_before, stop_once
 
 
 @fixture(scope="module")
@@ -136,19 +135,7 @@ def test_stopped_and_gone_on_it_is_the_same_tuning(
     of = wanted(pairs(tmp_path), loss=loss, epochs=2)
     run(of, before, tmp_path / "whole" / "dpo")
 
-    class Stop(Exception):
-        pass
-
-    def stopping(trainer: loop.Trainer) -> Any:
-        if trainer.progress.step == 9:
-            raise Stop
-        return step(trainer)
-
-    step = loop.Trainer._step
-    monkeypatch.setattr(loop.Trainer, "_step", stopping)
-    with raises(Stop):
-        run(of, before, tmp_path / "stopped" / "dpo")
-    monkeypatch.setattr(loop.Trainer, "_step", step)
+    stop_once(monkeypatch, 9, lambda: run(of, before, tmp_path / "stopped" / "dpo"))
     run(of, before, tmp_path / "stopped" / "dpo")
     whole, stopped = (
         {

@@ -18,12 +18,11 @@ from calame.recipe.schema import Recipe
 from calame.run import checkpoint, telemetry
 from calame.run.files import file_digest, read_json
 from calame.tokenizer.tokenizer import Tokenizer
-from calame.training import loop
 from calame.tuning.encode import Example
 from calame.tuning.gather import gather_examples
 from calame.tuning.kept import kept
 from calame.tuning.sft import _data, tune
-from tuned import losses, recipe, stages_before
+from tuned import losses, recipe, stages_before, stop_once
 
 
 @fixture(scope="module")
@@ -150,20 +149,7 @@ def test_stopped_and_gone_on_it_is_the_same_tuning(
 ) -> None:
     wanted = recipe({"replay": 0.3, "epochs": 2})
     run(wanted, before, tmp_path / "whole" / "sft")
-
-    class Stop(Exception):
-        pass
-
-    def stopping(trainer: loop.Trainer) -> Any:
-        if trainer.progress.step == 7:
-            raise Stop
-        return step(trainer)
-
-    step = loop.Trainer._step
-    monkeypatch.setattr(loop.Trainer, "_step", stopping)
-    with raises(Stop):
-        run(wanted, before, tmp_path / "stopped" / "sft")
-    monkeypatch.setattr(loop.Trainer, "_step", step)
+    stop_once(monkeypatch, 7, lambda: run(wanted, before, tmp_path / "stopped" / "sft"))
     run(wanted, before, tmp_path / "stopped" / "sft")
     assert len(losses(tmp_path / "whole" / "sft")) > 8
     assert losses(tmp_path / "whole" / "sft") == losses(tmp_path / "stopped" / "sft")

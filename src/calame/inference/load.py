@@ -64,13 +64,12 @@ def _of_run(path: Path, base: bool) -> Path | None:
 
 
 def _tunings(path: Path) -> Iterator[Path]:
-    """The folders of the run's tunings, the most finished first: those that its recipe names, of all that it has."""
+    """The folders of the run's tunings, the most finished first; of several of a kind, that which its recipe names."""
     saved = path / "recipe.yaml"
     recipe = yaml.safe_load(saved.read_text(encoding="utf-8")) if saved.is_file() else {}
     for kind in ("dpo", "sft"):
         section = recipe.get(kind)
-        if isinstance(section, dict):
-            yield path / kind / section["name"]
+        yield from [path / kind / section["name"]] if isinstance(section, dict) else sorted(path.glob(f"{kind}/*"))
 
 
 def load_checkpoint(folder: Path, device: str = "auto") -> Loaded:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 from pathlib import Path
 
 from calame.recipe.errors import refuse
@@ -48,7 +48,8 @@ def show_mask(recipe: str, overrides: Sequence[str], number: int, coloured: bool
     walk(folder, road, Choice(last="tokenizer"))
     before: dict[str, Path] = {stage.name: folder.store.folder(stage) for stage in road}
     tokenizer = Tokenizer.load(before["tokenizer"])
-    sets = [((name, item) for item in encode_set(loaded, name, before, tokenizer)) for name in loaded.sft.conversations]
+    names = loaded.sft.conversations
+    sets = [zip(repeat(name), encode_set(loaded, name, before, tokenizer), strict=False) for name in names]
     shown = 0
     for name, item in (found for turn in zip_longest(*sets) for found in turn if found):
         if not isinstance(item, Encoded):

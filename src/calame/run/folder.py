@@ -70,11 +70,12 @@ class RunFolder:
         logger.addHandler(handler)
 
     def forget_all_but(self, road: Sequence[Stage]) -> None:
-        """Remove the links of stages that the road does not have any more (a source); outputs stay. Tunings of other
-        names stay linked: a run may have several."""
+        """Remove the links of stages that the road does not have any more (a source, all tuning); outputs stay. Beside
+        a tuning those of other names stay linked: a run may have several."""
         kept = {self.path / (stage.link or stage.name) for stage in road}
-        folders = {path.parent for path in kept} | {self.path / "corpus/quality"}
-        for folder in folders - {self.path / "sft", self.path / "dpo"}:
+        tuned = {self.path / kind for kind in ("sft", "dpo")}
+        folders = {path.parent for path in kept} ^ tuned  # a kind of tuning that the road has none of is emptied
+        for folder in folders | {self.path / "corpus/quality"}:
             for path in folder.iterdir() if folder.is_dir() else ():
                 if path.is_symlink() and path not in kept:
                     path.unlink()

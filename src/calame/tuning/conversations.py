@@ -7,11 +7,10 @@ from itertools import chain
 
 from calame.corpus.readers.row import Row
 from calame.recipe.tuning import Conversations, Words
-from calame.run.progress import say
 from calame.tokenizer.policy import ROLES
 from calame.tuning.formats import detect, messages_in
 from calame.tuning.messages import Conversation, Unusable, to_conversation
-from calame.tuning.rows import license_of, rows_of, sample_of
+from calame.tuning.rows import license_of, rows_of, sample_of, up_to, with_format, without_format
 from calame.tuning.trees import best_branch, plant
 
 
@@ -20,35 +19,21 @@ def read_conversations(
 ) -> Iterator[Conversation | Unusable]:
     """The conversations of one set. roles: those that the chat format can write. Raises `UserError` where there is
     nothing to read, or no such column."""
-    count = 0
     rows = rows_of(f"sft.conversations.{name}", keys, "dialogues", languages, seed)
-    for item in _conversations(name, keys, rows, roles):
-        yield item
-        count += isinstance(item, Conversation)
-        if count == keys.limit:
-            return
+    return up_to(keys.limit, _conversations(name, keys, rows, roles))
 
 
 def _conversations(
     name: str, keys: Conversations, rows: Iterator[Row | Unusable], roles: Sequence[str]
 ) -> Iterator[Conversation | Unusable]:
-    """The format is that of the first row that has one; rows before it are set aside."""
-    kind = keys.format
-    for row in rows:
-        if isinstance(row, Unusable) or row.values is None:
-            yield row if isinstance(row, Unusable) else Unusable(row.place, row.fault)
-            continue
-        if kind is None:
-            kind = detect(row.values)
-            if kind is None:
-                columns = ", ".join(map(str, row.values)) or "none"
-                yield Unusable(row.place, f"columns of no format: {columns}", sample_of(row.values))
-                continue
-            say(f"  {name}: rows of the format {kind}, by their columns")
-        if kind == "tree":
-            yield from _trees(name, keys, chain([row], rows), roles)
-            return
-        yield from _of_row(name, keys, row, kind, roles)
+    items = with_format(name, keys.format, rows, detect)
+    for item in items:
+        if isinstance(item, Unusable):
+            yield item
+        elif item[1] == "tree":  # a tree is whole once all its rows are read
+            yield from _trees(name, keys, without_format(chain([item], items)), roles)
+        else:
+            yield from _of_row(name, keys, *item, roles)
 
 
 def _of_row(

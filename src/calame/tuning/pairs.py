@@ -17,11 +17,10 @@ from typing import Any
 
 from calame.corpus.readers.row import Row
 from calame.recipe.tuning import Pairs
-from calame.run.progress import say
 from calame.tokenizer.policy import ASSISTANT, ROLES, SYSTEM, USER
 from calame.tuning.formats import TREE
 from calame.tuning.messages import ROLE_OF, Conversation, Unusable, to_conversation
-from calame.tuning.rows import license_of, rows_of, sample_of
+from calame.tuning.rows import license_of, rows_of, sample_of, up_to, with_format, without_format
 from calame.tuning.trees import plant, ranked_pairs
 
 Values = Mapping[str, Any]
@@ -46,32 +45,19 @@ def read_pairs(
     name: str, keys: Pairs, languages: Sequence[str], seed: int, roles: Sequence[str] = ROLES
 ) -> Iterator[Pair | Unusable]:
     """The preferences of one set. Raises `UserError` where there is nothing to read, or no such column."""
-    count = 0
     rows = rows_of(f"dpo.pairs.{name}", keys, "preferences", languages, seed)
-    for item in _pairs(name, keys, rows, roles):
-        yield item
-        count += isinstance(item, Pair)
-        if count == keys.limit:
-            return
+    return up_to(keys.limit, _pairs(name, keys, rows, roles))
 
 
 def _pairs(name: str, keys: Pairs, rows: Iterator[Row | Unusable], roles: Sequence[str]) -> Iterator[Pair | Unusable]:
-    kind = keys.format
-    for row in rows:
-        if isinstance(row, Unusable) or row.values is None:
-            yield row if isinstance(row, Unusable) else Unusable(row.place, row.fault)
-            continue
-        if kind is None:
-            kind = detect(row.values)
-            if kind is None:
-                columns = ", ".join(map(str, row.values)) or "none"
-                yield Unusable(row.place, f"columns of no format: {columns}", sample_of(row.values))
-                continue
-            say(f"  {name}: rows of the format {kind}, by their columns")
-        if kind == "tree":
-            yield from _of_trees(name, keys, chain([row], rows), roles)
-            return
-        yield _of_row(name, keys, row, kind, roles)
+    items = with_format(name, keys.format, rows, detect)
+    for item in items:
+        if isinstance(item, Unusable):
+            yield item
+        elif item[1] == "tree":
+            yield from _of_trees(name, keys, without_format(chain([item], items)), roles)
+        else:
+            yield _of_row(name, keys, *item, roles)
 
 
 def detect(values: Values) -> str | None:

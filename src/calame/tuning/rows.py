@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from calame.corpus import petit_monde
 from calame.corpus.columns import column
@@ -15,8 +15,10 @@ from calame.corpus.readers.kinds import read_rows
 from calame.corpus.readers.row import SAMPLE, Row
 from calame.recipe.errors import refuse
 from calame.recipe.tuning import RowSet
+from calame.run.progress import say
 from calame.tuning.messages import NOT_STATED, Unusable
 
+T = TypeVar("T")
 KINDS = (".jsonl", ".jsonl.zst", ".jsonl.gz", ".json", ".csv", ".parquet")
 
 
@@ -33,6 +35,38 @@ def rows_of(where: str, keys: RowSet, part: str, languages: Sequence[str], seed:
             first = False
         reason = left_out(keys, row.values)
         yield Unusable(row.place, reason, sample_of(row.values)) if reason else row
+
+
+def with_format(
+    name: str, kind: str | None, rows: Iterator[Row | Unusable], detect: Callable[[Mapping[str, Any]], str | None]
+) -> Iterator[tuple[Row, str] | Unusable]:
+    """Each row with its format: the one that is given, or that of the first row whose columns speak for one, said
+    aloud; rows before it are set aside."""
+    for row in rows:
+        if isinstance(row, Unusable) or row.values is None:
+            yield row if isinstance(row, Unusable) else Unusable(row.place, row.fault)
+            continue
+        if kind is None and (kind := detect(row.values)) is not None:
+            say(f"  {name}: rows of the format {kind}, by their columns")
+        if kind is None:
+            columns = ", ".join(map(str, row.values)) or "none"
+            yield Unusable(row.place, f"columns of no format: {columns}", sample_of(row.values))
+        else:
+            yield row, kind
+
+
+def without_format(items: Iterable[tuple[Row, str] | Unusable]) -> Iterator[Row | Unusable]:
+    return (item if isinstance(item, Unusable) else item[0] for item in items)
+
+
+def up_to(most: int | None, items: Iterator[T | Unusable]) -> Iterator[T | Unusable]:
+    """The items, those that are set aside among them, up to the usable one number `most`."""
+    count = 0
+    for item in items:
+        yield item
+        count += not isinstance(item, Unusable)
+        if count == most:
+            return
 
 
 def _all_rows(where: str, keys: RowSet, part: str, languages: Sequence[str], seed: int) -> Iterator[Row]:
