@@ -126,6 +126,14 @@ def test_positions_restart_with_each_conversation_and_with_what_is_left_over() -
         assert (rows.tokens[row][left_over] == 0).all()
 
 
+def test_an_epoch_may_be_made_up_with_rows_that_ask_nothing() -> None:
+    data = PackedData(groups(), CONTEXT, 1, longest=16)
+    rows, plain = data.epoch(7), data.batch(0, data.tokens(1, CONTEXT))
+    assert len(rows) % 7 == 0 and len(rows) - len(plain) < 7
+    assert np.array_equal(rows.tokens[: len(plain)], plain.tokens)
+    assert (rows.targets[len(plain) :] == IGNORE).all() and rows.positions[len(plain) :].max(initial=0) < 16
+
+
 def test_fractions_of_an_epoch() -> None:
     data = PackedData(groups(), CONTEXT, 1)
     first, second = (len(data._packed(epoch)) for epoch in (0, 1))

@@ -60,6 +60,11 @@ class PackedData:
         first = position // self.context
         return Rows.join([self._row(row) for row in range(first, first + tokens // self.context)])
 
+    def epoch(self, multiple: int = 1) -> Rows:
+        """Every group once, made up to a multiple of so many rows with rows that ask nothing."""
+        rows = self._packed(0)
+        return Rows.join([self._lay_out(row) for row in [*rows, *[[]] * (-len(rows) % multiple)]])
+
     def _row(self, row: int) -> Rows:
         replayed = int(row * self.share)
         if self.replay is not None and int((row + 1) * self.share) > replayed:

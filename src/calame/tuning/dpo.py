@@ -150,8 +150,8 @@ def signs_observer(loss: PreferenceLoss, team: Team) -> Observer:
 
 def held_out_observer(loss: PreferenceLoss, data: PackedData, tokens_at_once: int, team: Team) -> Observer:
     """held_out/SIGN: means over all pairs held out; held_out/kl: nats a token, where there is a reference."""
-    whole = data.batch(0, data.tokens(1, data.context))
     step = max(1, tokens_at_once // data.context)
+    whole = data.epoch(step * team.size)  # parts of one shape, and as many for every process
 
     @torch.no_grad()
     def observe(progress: Progress) -> dict[str, Any]:
