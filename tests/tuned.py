@@ -17,14 +17,14 @@ from calame.training.pretrain import pretrain
 PROSE = " ".join(f"Phrase {i} du conte, qui raconte la mer et la lune." for i in range(8))
 
 
-def stages_before(folder: Path) -> dict[str, Path]:
+def stages_before(folder: Path, **changes: Any) -> dict[str, Path]:
     """The folders of the stages before, and under `start` the checkpoint to begin from."""
     rows = rows_of([f"{number}. {PROSE}" for number in range(30)] + texts(100))
     corpus = corpus_of(folder, {"a": rows}, share=0.2)
     shards = shards_of(folder, corpus, tokenizer_of())
     tokenizer_of().save(folder / "tokenizer")
     (folder / "pretrain").mkdir()
-    pretrain(recipe({}), shards, folder / "tokenizer", folder / "pretrain", folder / "run", None)
+    pretrain(recipe({}, **changes), shards, folder / "tokenizer", folder / "pretrain", folder / "run", None)
     start = checkpoint.newest_valid(folder / "pretrain" / "checkpoints")
     assert start is not None
     return {
