@@ -42,4 +42,4 @@ def add_dpo(verbs: argparse._SubParsersAction) -> None:
 def _add_recipe(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("recipe", help="a YAML file, or a shipped recipe's name")
     verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. sft.epochs=3")
-    verb.add_argument("--force", action="store_true", help="train it again, although it is fresh")
+    verb.add_argument("--force", action="store_true", help="train this stage alone again, although it is fresh")

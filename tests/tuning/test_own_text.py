@@ -154,7 +154,13 @@ def test_documents_and_answers_are_chosen_by_the_sets_keys() -> None:
     assert all(20 <= len(conversation.learnt[0].split()) <= 30 for conversation in made)
 
 
-def test_a_limit_is_dealt_to_all_documents() -> None:
-    keys = Conversations.model_validate({"from": "own-text", "limit": 20})
-    made = list(from_own_text(documents(), keys, 1, number=20))
-    assert len({conversation.place for conversation in made}) == len(made) == 20
+@mark.parametrize("limit", (5, 20, 30))
+def test_a_limit_is_dealt_to_all_documents(limit: int) -> None:
+    """Where there are empty ones too: those after them give their part."""
+    keys = Conversations.model_validate({"from": "own-text", "limit": limit})
+    some = [document if n % 2 else replace(document, text="") for n, document in enumerate(documents())]
+    made = list(from_own_text(some, keys, 1, number=20))
+    assert len(made) == limit
+    order = {document.id: n for n, document in enumerate(some)}
+    places = [order[conversation.place] for conversation in made]
+    assert places == sorted(places) and places[-1] >= 16 and len(set(places)) == min(limit, 10)

@@ -16,14 +16,10 @@ from calame.run.folder import RunFolder
 
 
 def tune(recipe: str, overrides: Sequence[str], stage: str, force: bool) -> None:
-    """Make everything up to the stage sft or dpo; `force`: that one again although it is fresh."""
+    """Make everything up to the stage sft or dpo; `force`: that one alone, although it is fresh."""
     loaded, _ = load_recipe(recipe, overrides)
     _require(loaded, stage)
-    if not force:
-        run(recipe, overrides, Choice(last=stage))
-        return
-    run(recipe, overrides, Choice(last="sft" if stage == "dpo" and loaded.sft else "select"))
-    run(recipe, overrides, Choice(only=stage, force=True))
+    run(recipe, overrides, Choice(only=stage, force=True) if force else Choice(last=stage))
 
 
 def _require(recipe: Recipe, stage: str) -> None:

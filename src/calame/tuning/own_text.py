@@ -92,13 +92,13 @@ def from_own_text(
     documents: Iterable[Document], keys: Conversations, seed: int, name: str = NAME, number: int = 0
 ) -> Iterator[Conversation]:
     """A conversation for every few sentences of a document, each kind of request in its turn. Of `number` documents
-    (0: not known) each gives no more than its part of the limit, so that all have a part in it."""
-    most = -(-keys.limit // number) if keys.limit and number else PER_DOCUMENT[1]
+    (0: not known) each gives its part of the limit, and what those before it could not give of theirs."""
     made = 0
-    for place, document in enumerate(documents):
+    for place, document in enumerate(documents, 1):
         if left_out(keys, vars(document)):
             continue
-        for conversation in islice(_of_document(document, keys, seed, place, name), most):
+        due = -(-keys.limit * place // number) - made if keys.limit and number else None
+        for conversation in islice(_of_document(document, keys, seed, place, name), due):
             yield conversation
             made += 1
             if made == keys.limit:
@@ -110,6 +110,7 @@ def _of_document(document: Document, keys: Conversations, seed: int, number: int
     places = {kind: _places(kind, document, sentences) for kind in keys.requests}
     wanted = min(max(len(sentences) // SENTENCES_EACH, PER_DOCUMENT[0]), PER_DOCUMENT[1])
     draws = _draws(seed, number, 3 * wanted)
+    said = set()
     for turn, (start, length, wording) in enumerate(zip(draws[::3], draws[1::3], draws[2::3], strict=True), number):
         kind = keys.requests[turn % len(keys.requests)]
         if not places[kind]:
@@ -122,7 +123,8 @@ def _of_document(document: Document, keys: Conversations, seed: int, number: int
         request = requests[wording % len(requests)].format(place.asked)
         messages = ({"role": "user", "content": request}, {"role": "assistant", "content": answer})
         conversation = Conversation(messages, name, document.id, document.license or NOT_STATED)
-        if not length_fault(conversation, keys.answers):
+        if answer not in said and not length_fault(conversation, keys.answers):
+            said.add(answer)
             yield conversation
 
 

@@ -99,9 +99,8 @@ def _data(
 
 def _adapt(bench: Bench, keys: Lora) -> None:
     if bench.team.size > 1 and bench.team.mode != "ddp":
-        raise refuse(
-            "sft.lora", f"the model lies in parts over the processes ({bench.team.mode})", "execution.parallel=ddp"
-        )
+        found = f"the model lies in parts over the processes ({bench.team.mode})"
+        raise refuse("sft.lora", found, remedy="execution.parallel=ddp, or leave lora out")
     learnt = add_adapters(bench.model, keys, bench.recipe.seed)
     say(f"  adapters of rank {keys.rank}: {say_count(learnt)} parameters learn, all others are frozen")
 
@@ -115,4 +114,4 @@ def _merge(bench: Bench, folder: Path) -> None:
     if written is None or written.name != newest.name:
         step = state["progress"]["step"]
         checkpoint.save(folder / "checkpoints", step, {"model": merged_weights(bench.model)}, state)
-    say(f"  {folder.name}: adapters merged into checkpoints/{newest.name}; alone they are in adapter/checkpoints")
+    say(f"  adapters merged into checkpoints/{newest.name}; alone they are in adapter/checkpoints")
