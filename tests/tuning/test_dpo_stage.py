@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pytest import MonkeyPatch, approx, fixture, mark, raises
+from pytest import MonkeyPatch, approx, fixture, raises
 
 from calame.inference.load import load_any
 from calame.recipe.errors import UserError
@@ -25,7 +25,7 @@ def before(tmp_path_factory: Any) -> dict[str, Path]:
     return stages_before(tmp_path_factory.mktemp("before"))
 
 
-def pairs(folder: Path, number: int = 120) -> str:
+def pairs(folder: Path, number: int = 70) -> str:
     rows = [
         {"prompt": f"Où est {k} ?", "chosen": f"Dans la mer {k}.", "rejected": f"Sous le soleil {k}."}
         for k in range(number)
@@ -38,7 +38,7 @@ def pairs(folder: Path, number: int = 120) -> str:
 def wanted(path: str, **keys: Any) -> Recipe:
     section = {
         "pairs": {"p": {"from": path}},
-        "optimizer": {"learning_rate": 3e-3},
+        "optimizer": {"learning_rate": 6e-3},
         "context": 64,
         "batch": 512,
         **keys,
@@ -66,7 +66,7 @@ def test_it_goes_from_ln_2_to_preferring_what_was_chosen(
         return frozen[-1]
 
     monkeypatch.setattr(dpo, "_frozen", keep)
-    run(wanted(pairs(tmp_path), epochs=6), before, tmp_path / "dpo")
+    run(wanted(pairs(tmp_path), epochs=5), before, tmp_path / "dpo")
     found = losses(tmp_path / "dpo")
     assert found[1] == approx(math.log(2), abs=1e-6)
     assert found[max(found)] < 0.2
@@ -77,7 +77,7 @@ def test_it_goes_from_ln_2_to_preferring_what_was_chosen(
     reference = frozen[0].model.state_dict()
     assert all(torch.equal(reference[name], given[name]) for name in given), "bit for bit what it was"
     ledger = read_json(tmp_path / "dpo" / "preferences.json")["p"]
-    assert (ledger["read"], ledger["used"], ledger["dropped"]) == (120, 120, {})
+    assert (ledger["read"], ledger["used"], ledger["dropped"]) == (70, 70, {})
     loaded = load_any(str(tmp_path / "dpo"), device="cpu")
     assert loaded.tuned
 
@@ -113,8 +113,8 @@ def test_a_prompt_is_learnt_or_held_out_and_always_the_same_way(before: dict[str
     def prompts(groups: list[Any]) -> set[str]:
         return {tokenizer.decode(group[0].tokens.tolist()).split("assistant")[0] for group in groups}
 
-    assert len(learnt) + len(held_out) == 240
-    assert not prompts(learnt) & prompts(held_out) and 15 < len(prompts(held_out)) < 60
+    assert len(learnt) + len(held_out) == 140
+    assert not prompts(learnt) & prompts(held_out) and 8 < len(prompts(held_out)) < 35
     again = dpo.split(dpo.gather_pairs(of, tokenizer, tmp_path), of)
     assert [g[0].tokens.tolist() for g in again[1]] == [g[0].tokens.tolist() for g in held_out]
 
@@ -128,14 +128,13 @@ def test_too_few_pairs_to_measure_with_are_refused(before: dict[str, Path], tmp_
         run(wanted(str(path)), before, tmp_path / "other")
 
 
-@mark.parametrize("loss", ("dpo", "simpo"))
 def test_stopped_and_gone_on_it_is_the_same_tuning(
-    loss: str, before: dict[str, Path], tmp_path: Path, monkeypatch: MonkeyPatch
+    before: dict[str, Path], tmp_path: Path, monkeypatch: MonkeyPatch
 ) -> None:
-    of = wanted(pairs(tmp_path), loss=loss, epochs=2)
+    of = wanted(pairs(tmp_path), epochs=2)
     run(of, before, tmp_path / "whole" / "dpo")
 
-    stop_once(monkeypatch, 9, lambda: run(of, before, tmp_path / "stopped" / "dpo"))
+    stop_once(monkeypatch, 7, lambda: run(of, before, tmp_path / "stopped" / "dpo"))
     run(of, before, tmp_path / "stopped" / "dpo")
     whole, stopped = (
         {
@@ -144,7 +143,7 @@ def test_stopped_and_gone_on_it_is_the_same_tuning(
         }
         for lines in (telemetry.read(tmp_path / name / "dpo") for name in ("whole", "stopped"))
     )
-    assert len(whole) > 12 and whole == stopped
+    assert len(whole) > 8 and whole == stopped
     weights = [checkpoint.newest_valid(tmp_path / name / "dpo" / "checkpoints") for name in ("whole", "stopped")]
     one, other = (checkpoint.load(folder)[0]["model"] for folder in weights if folder is not None)
     assert all(torch.equal(one[name], other[name]) for name in one)
