@@ -35,6 +35,7 @@ from calame.shards.read import Shard
 from calame.shards.rows import IGNORE, Rows, lay_out
 from calame.shards.windows import Windows
 from calame.shards.write import write_shards
+from calame.tokenizer.policy import CHATML, KLOVIS, ChatFormat
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.tokenizer.train import train
 from calame.training.batch import Data, LossFunction
@@ -61,10 +62,19 @@ def texts(number: int, seed: int = 0, language: str = "fr", words: tuple[int, in
     ]
 
 
+CHATS = {
+    "chatml": CHATML,
+    "klovis": KLOVIS,
+    "own": ChatFormat("own", {"system": "<|règle|>", "user": "[moi]", "assistant": "<toi>"}, "<|fin|>"),
+}
+
+
 @cache
-def tokenizer_of(kind: str = "byte-bpe", vocabulary: int = 330) -> Tokenizer:
-    """A tokenizer of the kind trained on French, Italian and English; the same object at each call."""
-    return train(kind, vocabulary, iter([*texts(200), *texts(200, language="it"), *texts(200, language="en")]))
+def tokenizer_of(kind: str = "byte-bpe", vocabulary: int = 330, chat: str = "chatml") -> Tokenizer:
+    """A tokenizer of the kind trained on French, Italian and English; the same object at each call. chat: one of
+    CHATS."""
+    lines = iter([*texts(200), *texts(200, language="it"), *texts(200, language="en")])
+    return train(kind, vocabulary, lines, CHATS[chat])
 
 
 def config_of(**changes: Any) -> ModelConfig:

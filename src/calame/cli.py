@@ -13,6 +13,7 @@ import calame
 from calame.cli_arguments import model_arguments
 from calame.cli_choice import add_compare, add_judge, add_search_decoding
 from calame.cli_corpus import add_corpus
+from calame.cli_tuning import add_dpo, add_sft
 
 if TYPE_CHECKING:
     from calame.inference.sampling import Sampling
@@ -91,6 +92,8 @@ def _parser() -> argparse.ArgumentParser:
         add_corpus,
         _add_tokenizer,
         _add_trace,
+        add_sft,
+        add_dpo,
         _add_generate,
         _add_chat,
         add_search_decoding,

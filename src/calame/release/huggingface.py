@@ -23,7 +23,7 @@ from calame.model.huggingface import to_config, to_weights
 from calame.recipe.errors import refuse
 from calame.run.files import explain_full_disk, read_json, write_json
 from calame.run.progress import say
-from calame.tokenizer.policy import CHAT_TEMPLATE
+from calame.tokenizer.policy import CHATML
 from calame.tokenizer.tokenizer import Tokenizer
 
 LOGIT_TOLERANCE = 1e-4
@@ -71,7 +71,9 @@ def export(loaded: Loaded, folder: Path, dtype: str, decoding: Recommended | Non
                 write_decoding(decoding, temporary)
             write_tokenizer(loaded.tokenizer, temporary, loaded.model.config.max_position_embeddings)
         figures = gate(loaded, tensors, temporary)
-        policy = {} if loaded.tokenizer.beginning else {"bos": "none"}
+        policy: dict[str, Any] = {} if loaded.tokenizer.beginning else {"bos": "none"}
+        if loaded.tokenizer.chat_format != CHATML:
+            policy["chat"] = loaded.tokenizer.chat_format.to_json()
         policy |= {"decoding": decoding.name} if decoding else {}
         write_json(temporary / PASSED, {**figures, "tuned": loaded.tuned, **policy})
         _put_in_place(temporary, folder)
@@ -125,11 +127,9 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
     engine, special = tokenizer.engine, tokenizer.special
     names = {key: engine.id_to_token(getattr(special, key)) for key in ("bos", "eos", "pad")}
     copy = type(engine).from_str(engine.to_str())
-    bos, template = names["bos"], CHAT_TEMPLATE
+    bos, template = names["bos"], tokenizer.chat_format.template(bos=bool(tokenizer.beginning))
     if tokenizer.beginning:
         copy.post_processor = TemplateProcessing(f"{bos} $A", f"{bos} $A {bos} $B", [(bos, special.bos)])  # type: ignore[assignment]
-    else:
-        template = template.removeprefix("{{ bos_token }}")
     copy.save(str(folder / "tokenizer.json"))
     write_json(
         folder / "tokenizer_config.json",
@@ -138,7 +138,7 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
             "bos_token": bos,
             "eos_token": names["eos"],
             "pad_token": names["pad"],
-            "additional_special_tokens": [engine.id_to_token(i) for i in (special.turn_start, special.turn_end)],
+            "additional_special_tokens": list(tokenizer.chat_format.tokens),
             "chat_template": template,
             "clean_up_tokenization_spaces": False,
             "model_max_length": context,

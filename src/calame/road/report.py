@@ -12,6 +12,7 @@ from calame.evaluation.measurements import MEASUREMENTS
 from calame.recipe.units import say_count, say_seconds
 from calame.road.choice_page import comparison_page, decoding_page
 from calame.road.ledger_page import ledger_page, whole_ledger
+from calame.road.tuning_page import preference_page, tuning_page
 from calame.run import telemetry
 from calame.run.charts import line_chart
 from calame.run.files import atomic, read_json, write_json
@@ -51,7 +52,8 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
         _section("Why this checkpoint", comparison_page(path)),
-        _section("Tuning", "".join(_curves(tuned) for tuned in sorted((path / "sft").glob("*")))),
+        _section("Tuning", tuning_page(path, _curves)),
+        _section("Preferences", preference_page(path)),
         _section("What it can and cannot do", _words(evaluation)),
         *(_section(part.title, part.page(evaluation[part.name])) for part in MEASUREMENTS if part.name in evaluation),
         _section("Not measured", _not_measured(evaluation)),

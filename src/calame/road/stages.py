@@ -17,6 +17,7 @@ from calame.recipe.errors import Problem, UserError
 from calame.recipe.mixture import kinds_matter
 from calame.recipe.schema import Recipe
 from calame.recipe.section import Section
+from calame.recipe.tuning import Dpo, Sft
 from calame.road.inputs import Inputs, find_inputs
 from calame.run.files import Hashes, write_json
 from calame.run.folder import RunFolder
@@ -53,10 +54,10 @@ class _Builder:
         ]
         pretrain = self._pretrain([tokenizer, *shards])
         select = self._select([pretrain, *shards])
-        sft = [self._sft([select, pretrain, tokenizer, corpus, *sources, *shards])] if recipe.sft else []
-        evaluation = self._evaluation([select, pretrain, *sft, tokenizer, corpus, *sources, *inject, *shards])
-        release = self._release([*sft, select, pretrain])
-        return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *sft, evaluation, release]
+        tuned = self._tuned([select, pretrain, tokenizer, corpus, *sources, *shards])
+        evaluation = self._evaluation([select, pretrain, *tuned, tokenizer, corpus, *sources, *inject, *shards])
+        release = self._release([*tuned, select, pretrain])
+        return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *tuned, evaluation, release]
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
         recipe = self.folder.recipe
@@ -180,7 +181,7 @@ class _Builder:
         recipe = self.folder.recipe
         keys = _keys(recipe.tokenizer)
         if recipe.tokenizer.location:
-            keys = {key: keys[key] for key in ("from", "bos") if key in keys}
+            keys = {key: keys[key] for key in ("from", "bos", "chat") if key in keys}
         if "tokenizer.from" in self.inputs.files:
             keys["from"] = "a folder"  # what counts is what is in it
         files = self._files("tokenizer.from")
@@ -288,37 +289,39 @@ class _Builder:
             linked_file="selected.json",
         )
 
-    def _sft(self, before: list[Stage]) -> Stage:
+    def _tuned(self, before: list[Stage]) -> list[Stage]:
+        """sft/NAME and dpo/NAME, as far as the recipe has them: each goes on from the one before."""
+        recipe, tuned = self.folder.recipe, []
+        if recipe.sft:
+            tuned.append(self._tuning("sft", recipe.sft, "conversations", before))
+        if recipe.dpo:
+            tuned.append(self._tuning("dpo", recipe.dpo, "pairs", [*tuned, *before]))
+        return tuned
+
+    def _tuning(self, kind: str, section: Sft | Dpo, sets: str, before: list[Stage]) -> Stage:
         recipe, run = self.folder.recipe, self.folder.path
-        assert recipe.sft is not None
-        keys, files = _keys(recipe.sft), {}
-        for name, part in recipe.sft.conversations.items():
+        keys, files = _keys(section), {}
+        for name, part in getattr(section, sets).items():
             if part.location.startswith("builtin:"):
                 seed = recipe.seed if part.seed is None else part.seed
-                keys["conversations"][name] |= {"seed": seed, "world": _version("petit-monde")}
-            elif part.location != "own-text":
-                keys["conversations"][name].pop("from")
-                found = self._files(f"sft.conversations.{name}.from")
+                keys[sets][name] |= {"seed": seed, "world": _version("petit-monde")}
+            elif part.location != "own-text" and not part.location.startswith("hub:"):
+                keys[sets][name].pop("from")
+                found = self._files(f"{kind}.{sets}.{name}.from")
                 files |= {f"{name}: {file}": content for file, content in found.items()}
 
         def make(work: Work) -> None:
             from calame.training.determinism import deterministic
-            from calame.training.select import selected_checkpoint
+            from calame.tuning.dpo import prefer
             from calame.tuning.sft import tune
 
-            start = selected_checkpoint(work.before["select"], work.before["pretrain"])
+            *_, start = _models(work.before).values()
             with deterministic(recipe.execution.deterministic):
-                tune(recipe, work.before, start, work.folder, run, _peak(recipe))
+                tuning = tune if kind == "sft" else prefer
+                tuning(recipe, work.before, start, work.folder, run, _peak(recipe))
 
-        return Stage(
-            f"sft/{recipe.sft.name}",
-            _version("sft"),
-            {"sft": keys, "seed": recipe.seed},
-            make,
-            files,
-            tuple(before),
-            trained=True,
-        )
+        ingredients = {kind: keys, "seed": recipe.seed}
+        return Stage(f"{kind}/{section.name}", _version(kind), ingredients, make, files, tuple(before), trained=True)
 
     def _evaluation(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
@@ -388,14 +391,13 @@ def _models(before: Mapping[str, Path]) -> dict[str, Path]:
     from calame.training.select import selected_checkpoint
 
     models = {"pretrained": selected_checkpoint(before["select"], before["pretrain"])}
-    for name, folder in before.items():
-        if name.startswith("sft/"):
-            tuned = checkpoint.newest_valid(folder / "checkpoints")
-            if tuned is None:
-                raise UserError(
-                    Problem(str(folder), "no whole checkpoint in it", remedy="calame run RECIPE --only sft --force")
-                )
-            models["tuned"] = tuned
+    for kind, called in (("sft", "tuned"), ("dpo", "preferred")):
+        for folder in (folder for name, folder in before.items() if name.startswith(f"{kind}/")):
+            found = checkpoint.newest_valid(folder / "checkpoints")
+            if found is None:
+                remedy = f"calame run RECIPE --only {kind} --force"
+                raise UserError(Problem(str(folder), "no whole checkpoint in it", remedy=remedy))
+            models[called] = found
     return models
 
 
@@ -442,6 +444,7 @@ VERSIONS = {
     "select": 1,
     "compare": 1,  # no stage, but how select chooses where it compares
     "sft": 4,
+    "dpo": 1,
     "evaluation": 2,
     "release": 1,
 }

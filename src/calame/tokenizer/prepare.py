@@ -20,6 +20,7 @@ from calame.run.files import read_json, write_json
 from calame.run.progress import say
 from calame.tokenizer.adopt import adopt
 from calame.tokenizer.measure import fertility
+from calame.tokenizer.policy import chat_format
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.tokenizer.train import SPACE_MARK, train
 
@@ -29,9 +30,10 @@ MEASURED_BYTES = 2_000_000  # of validation text per slice
 def prepare(keys: schema.Tokenizer, sources: Mapping[str, Path], joined: Path, folder: Path) -> None:
     """Write the tokenizer and its fertility to `folder`."""
     if keys.location:
-        tokenizer = adopt(keys.location)
+        tokenizer = adopt(keys.location, chat_format(keys.chat))
     else:
-        tokenizer = train(keys.kind, keys.vocabulary, sample(sources, joined, keys.sample))
+        text = sample(sources, joined, keys.sample)
+        tokenizer = train(keys.kind, keys.vocabulary, text, chat_format(keys.chat))
     tokenizer = tokenizer.without_bos() if keys.bos == "none" else tokenizer
     slices = validation_slices(sources, joined)
     measures = fertility(tokenizer, slices)
@@ -119,7 +121,7 @@ def compare(sizes: list[int], keys: schema.Tokenizer, sources: Mapping[str, Path
     rows: list[dict] = []
     for size in sizes:
         try:
-            tokenizer = train(keys.kind, size, sample(sources, joined, keys.sample))
+            tokenizer = train(keys.kind, size, sample(sources, joined, keys.sample), chat_format(keys.chat))
         except UserError as error:
             rows.append({"vocabulary": size, "fault": error.problems[0].found})
             continue

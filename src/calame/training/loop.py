@@ -1,6 +1,7 @@
 """The one training loop.
 
-A step takes the batch at the token position, normalises its loss by the targets of the whole batch, clips, and steps.
+A step takes the batch at the token position, normalises its loss by what the whole batch counts (the targets), clips,
+and steps.
 The position, the weights, the optimizer's moments, the random state and what the guard has seen are all the state
 there is: resuming is exact.
 Whatever else should happen (validation, samples) is passed in as an observer.
@@ -30,9 +31,9 @@ from calame.recipe.units import say_count
 from calame.run import checkpoint
 from calame.run.progress import Bar
 from calame.run.telemetry import Telemetry
-from calame.shards.rows import IGNORE, Rows
+from calame.shards.rows import Rows
 from calame.training.ahead import Ahead, collected_rarely
-from calame.training.batch import Data, LossFunction
+from calame.training.batch import Data, Objective
 from calame.training.energy import Energy
 from calame.training.guard import Guard, turn_away, went_bad
 from calame.training.keeping import MILESTONE, RETURN, Keeper
@@ -94,7 +95,7 @@ class Trainer:
     model: Decoder
     device: Device
     data: Data
-    loss: LossFunction
+    loss: Objective
     telemetry: Telemetry
     identity: dict[str, Any]
     flops_per_token: Callable[[int], float] = lambda position: 0.0
@@ -198,7 +199,7 @@ class Trainer:
         device."""
         batch = self.batch
         rows = self.ahead.batch(self.progress.position + self.origin.data, batch)
-        targets = int((rows.targets != IGNORE).sum())
+        targets = self.loss.count(rows)
         self.optimizer.set_rate(self.rate())
         total = torch.zeros((), device=self.device.torch)
         parts = list(_micro_batches(self.team.share(rows), self.plan.micro_batch // rows.tokens.shape[1]))

@@ -24,7 +24,7 @@ from calame.recipe.units import say_count
 from calame.run.progress import say
 from calame.shards.read import Shard
 from calame.tokenizer.tokenizer import Tokenizer
-from calame.training.batch import Data, LossFunction, choose_attention
+from calame.training.batch import Data, LossFunction, Objective, choose_attention
 from calame.training.loop import Observer, Progress
 from calame.training.memory import DryRun, cap_memory, checkpoint_activations, fitting_micro_batch
 from calame.training.optimizer import build_optimizer
@@ -175,7 +175,7 @@ def micro_batches(execution: Execution, device: Device, batch: int, context: int
     return fitting[:1] if execution.micro_batch else fitting
 
 
-def fit_micro_batch(bench: Bench, loss: LossFunction, data: Data, keys: Optimizer, batch: int) -> int:
+def fit_micro_batch(bench: Bench, loss: Objective, data: Data, keys: Optimizer, batch: int) -> int:
     """The tokens that pass through at once. On a GPU a dry run finds what fits. Raises `UserError` if nothing does."""
     execution = bench.recipe.execution
     candidates = micro_batches(execution, bench.device, batch, data.context)
