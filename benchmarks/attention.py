@@ -19,6 +19,7 @@ from speed import DOCUMENT, SHAPES
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from calame.model import flash4
 from calame.model.attention import dense_span, document_edges, take_newer_flash
 
 Attention = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -79,6 +80,14 @@ def rows_with_bias(documents: Tensor) -> Attention:
     return run
 
 
+def newer_flash(edges: Tensor | None, longest: int) -> Attention:
+    def run(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        parts = [query, key, value] if edges is None else [x.flatten(0, 1) for x in (query, key, value)]
+        return flash4.flash4(*parts, edges, longest)[0].view_as(query)
+
+    return run
+
+
 def dense(mask: Tensor | None) -> Attention:
     def run(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         parts = [x.transpose(1, 2) for x in (query, key, value)]
@@ -109,7 +118,7 @@ def milliseconds(attention: Attention, parts: list[Tensor], towards: Tensor) -> 
     return median(spent[3:])
 
 
-def measure(name: str, newer: bool) -> None:
+def measure(name: str) -> None:
     shape = SHAPES[name]
     model, context = shape.model, shape.model.max_position_embeddings
     torch.manual_seed(0)
@@ -124,7 +133,8 @@ def measure(name: str, newer: bool) -> None:
 
     few = slice(0, 2)
     few_edges = torch.from_numpy(document_edges(positions[few], 0)).cuda()
-    for way, make in ways(context, heads != groups, newer, documents).items():
+    newer = take_newer_flash(torch.device("cuda"), model.head_dim, heads, groups)
+    for way, make in ways(context, heads != groups, newer == "FA4", documents).items():
         rows = way.startswith("rows")
         try:
             exact = dense(None if rows else dense_span(documents[few]).mask)
@@ -149,7 +159,10 @@ def ways(context: int, grouped: bool, newer: bool, documents: Tensor) -> dict[st
     }
     if grouped:
         found["documents, flash, keys repeated"] = lambda edges: joined_rows(edges, context, True)
-    return {f"{way}, newer": make for way, make in found.items() if "flash" in way} if newer else found
+    if newer:
+        found["rows, FA4"] = lambda edges: newer_flash(None, 0)
+        found["documents, FA4"] = found["documents, FA4, much room"] = lambda edges: newer_flash(edges, context)
+    return found
 
 
 def main() -> None:
@@ -159,11 +172,7 @@ def main() -> None:
     print(f"{torch.cuda.get_device_name()}, torch {torch.__version__}\n")
     print("| shape | backend | ms | off |\n|---|---|---|---|")
     for name in keys.shapes:
-        measure(name, False)
-    newer = take_newer_flash(torch.device("cuda"))
-    print(f"newer flash attention: {newer}")
-    for name in keys.shapes if newer else ():
-        measure(name, True)
+        measure(name)
 
 
 if __name__ == "__main__":

@@ -40,13 +40,18 @@ def main() -> None:
     parser.add_argument("--saves", type=int, default=4)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--folder", type=Path, default=None)
+    parser.add_argument("--ways", nargs="+", choices=("plain", "behind"), default=["plain", "behind"])
     options = parser.parse_args()
     tensors = build(int(options.parameters), options.device)
     size = sum(tensor.nbytes for content in tensors.values() for tensor in content.values())
     print(f"{say_count(options.parameters)} parameters on {options.device}: {say_bytes(size)} a checkpoint")
     with tempfile.TemporaryDirectory(dir=options.folder) as place:
-        for name, background in (("plain", False), ("behind", True)):
-            writer, root = Writer(background), Path(place) / name
+        for name in options.ways:
+            writer, root = Writer(background=name == "behind"), Path(place) / name
+            start = time.perf_counter()
+            writer.prepare(tensors)
+            writer.wait()
+            print(f"{name:<7} memory for copies is there after {time.perf_counter() - start:6.3f} s")
             for step in range(1, options.saves + 1):
                 wait_for_device(options.device)
                 start = time.perf_counter()

@@ -3,10 +3,13 @@
 Every measurement is a process of its own, ours and the peer's in turn; a row of the table is the median over processes
 with its spread. Both read the same rows of real shards (those of --shards, else ones of random tokens whose
 frequencies fall as words' do), and do forward, loss, backward, clipping at 1.0 and fused AdamW on fp32 weights with
-bf16 compute. Ours runs through the product's own loop. The peer takes scaled-dot-product attention and the fastest of
-the settings in SETTINGS, each tried once and listed. No document mask on either side; --ways adds rows of ours with
-it, and with other precisions and less memory. The clock is looked at every BLOCK steps, so that the processor may run
-ahead of the device, as in training.
+bf16 compute. Ours runs through the product's own loop. The peer takes scaled-dot-product attention and the settings of
+SETTINGS that are asked for; the fastest is what ratios are to. No document mask on either side; --ways adds rows of
+ours with it, and with other precisions and less memory.
+
+Processes start and compile side by side, as many as fit the card. One that is ready is timed alone: all others are
+halted meanwhile (SIGSTOP), and what they had queued has run. The clock is looked at every BLOCK steps, so that the
+processor may run ahead of the device, as in training.
 """
 
 from __future__ import annotations
@@ -14,12 +17,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
+import signal
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -31,18 +36,22 @@ from calame.model.config import ModelConfig, count_parameters
 from calame.recipe.schema import Optimizer, Schedule
 from calame.shards.rows import Rows, lay_out
 
-BLOCK, BLOCKS, WARM = 10, 3, 10  # steps between two looks at the clock, such blocks, and steps before them
+BLOCK, BLOCKS, WARM = 8, 2, 5  # steps between two looks at the clock, such blocks, and steps before them
+AGAIN = 3  # steps before the clock once all others are halted
 PROFILED = 3  # steps of a profile
+SETTLE = 1.0  # seconds after the others are halted, for what they had queued
 BEGAN = time.perf_counter()
 DOCUMENT = 700  # mean tokens of a document of random tokens
 
 
 @dataclass(frozen=True)
 class Shape:
-    """A published system's model, and how many rows of its context pass through at once."""
+    """A published system's model, and how many rows of its context pass through at once. gib: what a process of ours
+    and one of the peer's may take of the card, so that not too many run side by side."""
 
     model: ModelConfig
     rows: int
+    gib: tuple[int, int]
 
 
 def llama(entries: int, width: int, layers: int, heads: int, groups: int, inner: int, context: int, **rest: Any):
@@ -53,11 +62,11 @@ def llama(entries: int, width: int, layers: int, heads: int, groups: int, inner:
 
 
 SHAPES = {
-    "klovis": Shape(llama(32_005, 768, 14, 12, 4, 3072, 512), 64),
-    "rodin": Shape(llama(64_000, 2048, 22, 16, 16, 5461, 2048), 8),
-    "gaperon": Shape(llama(128_256, 2048, 16, 32, 8, 8192, 4096, tie_word_embeddings=False), 4),
-    "1gpu-llm": Shape(llama(32_000, 768, 12, 12, 12, 3072, 2500, family="gpt2"), 12),
-    "toy": Shape(llama(331, 64, 2, 4, 2, 100, 64), 4),
+    "klovis": Shape(llama(32_005, 768, 14, 12, 4, 3072, 512), 64, (18, 25)),
+    "rodin": Shape(llama(64_000, 2048, 22, 16, 16, 5461, 2048), 8, (38, 45)),
+    "gaperon": Shape(llama(128_256, 2048, 16, 32, 8, 8192, 4096, tie_word_embeddings=False), 4, (38, 47)),
+    "1gpu-llm": Shape(llama(32_000, 768, 12, 12, 12, 3072, 2500, family="gpt2"), 12, (13, 17)),
+    "toy": Shape(llama(331, 64, 2, 4, 2, 100, 64), 4, (1, 1)),
 }
 SETTINGS: dict[str, dict[str, Any]] = {  # options of torch.compile; `own loss`: the class's, else F.cross_entropy
     "default": {"own loss": True},
@@ -67,7 +76,8 @@ SETTINGS: dict[str, dict[str, Any]] = {  # options of torch.compile; `own loss`:
 }
 
 
-WAYS: dict[str, dict[str, Any]] = {  # to train ours, beside the usual one
+# To train ours, beside the usual one. rows: that pass through at once, parts: so many times a step; memory: in GB.
+WAYS: dict[str, dict[str, Any]] = {
     "masked": {"masked": True},
     "light": {"again": "light"},
     "selective": {"again": "selective"},
@@ -75,9 +85,26 @@ WAYS: dict[str, dict[str, Any]] = {  # to train ours, beside the usual one
     "fp8": {"precision": "fp8"},
     "graphs": {"graphs": True},
     "rounded, int8, full": {"precision": "bf16-rounded", "state": "int8", "again": "full"},
+    "torch's attention": {"newer": False},
+    "masked, torch's attention": {"masked": True, "newer": False},
     "plain": {"kernels": "plain"},
+    "240,000 tokens a step in 16 GB": {"memory": 16, "rows": 12, "parts": 8},
+    "65,536 tokens a step in 24 GB": {
+        "memory": 24, "rows": 4, "parts": 8, "precision": "bf16-rounded", "state": "int8", "again": "full"
+    },
+}  # fmt: skip
+USUAL: dict[str, Any] = {
+    "masked": False,
+    "again": "none",
+    "precision": "auto",
+    "state": None,
+    "kernels": "auto",
+    "graphs": False,
+    "newer": True,
+    "rows": None,
+    "parts": 1,
+    "memory": None,
 }
-USUAL = {"masked": False, "again": "none", "precision": "auto", "state": None, "kernels": "auto", "graphs": False}
 
 
 class Stream:
@@ -112,21 +139,25 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
     from calame.run.telemetry import Telemetry
     from calame.training.batch import LossFunction, choose_attention
     from calame.training.loop import Plan, Progress, Trainer
-    from calame.training.memory import checkpoint_activations
+    from calame.training.memory import cap_memory, checkpoint_activations
     from calame.training.precision import apply_precision
 
     class Enough(Exception):
         """All steps are timed; nothing is to be saved."""
 
     device = choose_device("auto", keys.precision)
+    cap_memory(keys.memory and keys.memory * 10**9, device)
     with device.torch:
         model = apply_precision(draw(Decoder(shape.model)), device)
     checkpoint_activations(model, keys.again)
-    fast, batch = keys.kernels == "auto", shape.rows * stream.context
+    fast, at_once = keys.kernels == "auto", (keys.rows or shape.rows) * stream.context
+    batch = keys.parts * at_once
     attention = choose_attention(device, stream.masked) if fast else "dense"
-    print(f"newer flash attention: {take_newer_flash(device.torch) if fast else None}", file=sys.stderr)
+    sizes = (shape.model.head_dim, shape.model.num_attention_heads, shape.model.num_key_value_heads)
+    newer = take_newer_flash(device.torch, *sizes) if fast and keys.newer else None
+    print(f"newer flash attention: {newer}", file=sys.stderr)
     loss = LossFunction(model, device, stream.masked, attention, device.torch.type == "cuda", fast)
-    clock, profiler = Clock(keys.blocks), torch.profiler.profile() if keys.profile else None
+    clock, profiler = Clock(keys.blocks, keys.turn), torch.profiler.profile() if keys.profile else None
 
     def observe(progress: Progress) -> dict[str, Any]:
         clock.step()
@@ -137,7 +168,7 @@ def ours(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
         return {}
 
     never = 10**15
-    plan = Plan(never, batch, Optimizer(state=keys.state), Schedule(), 1.0, 0, batch, 10**9, never, 1)
+    plan = Plan(never, batch, Optimizer(state=keys.state), Schedule(), 1.0, 0, at_once, 10**9, never, 1)
     with tempfile.TemporaryDirectory() as folder:
         trainer = Trainer(
             Path(folder), plan, model, device, stream, loss, Telemetry("speed", Path(folder), Path(folder)), {},
@@ -173,28 +204,40 @@ def print_profile(profiler: Any) -> None:
 
 
 class Clock:
-    """Seconds of a step, for each block of steps after those that warm up."""
+    """Seconds of a step, for each block of steps after those that warm up. `turn`: a file that is written when the
+    process is warm, and gone when it may go on, alone."""
 
-    def __init__(self, blocks: int):
-        self.blocks, self.steps, self.seconds, self._last = blocks, 0, list[float](), 0.0
+    def __init__(self, blocks: int, turn: str | None):
+        self.blocks, self.turn, self.steps, self.seconds, self._last = blocks, turn, 0, list[float](), 0.0
         self.first = 0.0  # when the first step was done, in seconds since this program was begun
 
     @property
     def over(self) -> int:
         """Steps since the last block; below 0 before that."""
-        return self.steps - WARM - self.blocks * BLOCK
+        return self.steps - WARM - AGAIN - self.blocks * BLOCK
 
     def step(self) -> None:
         self.steps += 1
         if self.steps == 1:
             self.first = time.perf_counter() - BEGAN
-        if self.steps >= WARM and (self.steps - WARM) % BLOCK == 0:
+        if self.steps == WARM:
+            self._wait()
+        since = self.steps - WARM - AGAIN
+        if since >= 0 and since % BLOCK == 0:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()
             time_now = time.perf_counter()
-            if self.steps > WARM and self.over <= 0:
+            if since > 0 and self.over <= 0:
                 self.seconds.append((time_now - self._last) / BLOCK)
             self._last = time_now
+
+    def _wait(self) -> None:
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        if self.turn:
+            Path(self.turn).touch()
+            while Path(self.turn).exists():
+                time.sleep(0.01)
 
 
 def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
@@ -223,8 +266,8 @@ def peer(shape: Shape, stream: Stream, keys: argparse.Namespace) -> Clock:
 
     run = torch.compile(loss_of, dynamic=False, **options) if kind == "cuda" else loss_of
     batch = shape.rows * stream.context
-    clock = Clock(keys.blocks)
-    for step in range(keys.blocks * BLOCK + WARM):
+    clock = Clock(keys.blocks, keys.turn)
+    for step in range(keys.blocks * BLOCK + WARM + AGAIN):
         rows = stream.batch(step * batch, batch)
         tokens, targets = (torch.from_numpy(a).long() for a in (rows.tokens, rows.targets))
         if kind == "cuda":
@@ -245,65 +288,133 @@ def measure(keys: argparse.Namespace) -> dict[str, Any]:
     clock = (ours if keys.who == "ours" else peer)(shape, stream, keys)
     typical = statistics.median(clock.seconds)
     return {
-        "tokens_per_s": shape.rows * stream.context / typical,
+        "tokens_per_s": keys.parts * (keys.rows or shape.rows) * stream.context / typical,
         "peak_gib": torch.cuda.max_memory_allocated() / 2**30 if torch.cuda.is_available() else 0.0,
         "first_step_s": round(clock.first, 1),
         "step_ms": round(typical * 1000, 2),
     }
 
 
-def spawn(seconds: int = 400, **keys: Any) -> dict[str, Any] | None:
-    """The figures of a process of its own; None if it failed or took longer than `seconds`, and why is printed."""
-    command = [sys.executable, __file__, "--one", json.dumps(keys)]
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:  # a pipe would wait for compilers
-        try:
-            code = subprocess.run(command, stdout=out, stderr=err, timeout=seconds).returncode
-        except subprocess.TimeoutExpired:
-            print(f"not done in {seconds} s: {keys}", flush=True)
-            return None
-        out.seek(0), err.seek(0)
-        lines = [line for line in out.read().splitlines() if line.startswith("{")]
+class Run:
+    """A process that measures one row once."""
+
+    def __init__(self, row: str, folder: Path, keys: dict[str, Any]):
+        self.row, self.keys, self.turn = row, keys, folder / "turn"
+        self.gib = SHAPES[keys["shape"]].gib[keys["who"] == "peer"]
+        self.out, self.err = (folder / name for name in ("out", "err"))  # a pipe would wait for compilers
+        command = [sys.executable, __file__, "--one", json.dumps({**keys, "turn": str(self.turn)})]
+        with self.out.open("w") as out, self.err.open("w") as err:
+            self.process = subprocess.Popen(command, stdout=out, stderr=err, start_new_session=True)
+
+    @property
+    def ready(self) -> bool:
+        """Warm, or ended by a fault."""
+        return self.turn.exists() or self.process.poll() is not None
+
+    def finish(self) -> dict[str, Any] | None:
+        """Its figures, once it may go on; None if it failed, and why is printed."""
+        self.turn.unlink(missing_ok=True)
+        code = self.process.wait()
+        lines = [line for line in self.out.read_text().splitlines() if line.startswith("{")]
         if code or not lines:
-            print(f"failed: {keys}\n{err.read()[-1500:]}", flush=True)
+            print(f"failed: {self.row} {self.keys}\n{self.err.read_text()[-1500:]}", flush=True)
             return None
-        if keys["profile"]:
-            print("".join(line for line in err.read().splitlines(True) if line.startswith("profile: ")), end="")
-    told = {key: value for key, value in keys.items() if key in USUAL and value != USUAL[key]}
-    print(f"  {keys['shape']} {keys['who']} {keys['setting']} {told or ''} {lines[-1]}", flush=True)
-    return json.loads(lines[-1])
+        if self.keys["profile"]:
+            told = self.err.read_text().splitlines(True)
+            print("".join(line for line in told if line.startswith("profile: ")), end="")
+        print(f"  {self.keys['shape']} {self.row} {lines[-1]}", flush=True)
+        return json.loads(lines[-1])
 
 
-def compare(name: str, keys: argparse.Namespace) -> list[str]:
-    """Rows of the table for one shape."""
-    common = {"shape": name, "shards": keys.shards, "blocks": BLOCKS, "profile": False, "setting": "default", **USUAL}
-    every = {"calame": {"who": "ours"}, **{f"calame, {way}": {"who": "ours", **WAYS[way]} for way in keys.ways}}
-    ours_ = {**every, **{f"calame, {way}": {"who": "ours", **WAYS[way]} for way in keys.once}}
-    peers = {f"transformers ({setting})": {"who": "peer", "setting": setting} for setting in keys.settings}
-    fill_caches([{**common, **options, "blocks": 1} for options in {**peers, **ours_}.values()], keys.at_once)
-    runs = {who: [found] for who, options in peers.items() if (found := spawn(**{**common, **options}))}
-    best = max(runs, key=lambda who: runs[who][0]["tokens_per_s"], default=None)
-    for pair in range(keys.pairs):
-        for who, options in {**(every if pair else ours_), **({best: peers[best]} if best and pair else {})}.items():
-            profiled = keys.profile and pair == 0 and who != best
-            found = spawn(**{**common, **options, "profile": profiled})
-            runs.setdefault(who, []).extend([found] if found else [])
-    base = statistics.median(run["tokens_per_s"] for run in runs[best]) if best else None
-    return [row(name, who, found, base) for who, found in runs.items() if found]
+def plan(keys: argparse.Namespace) -> Iterator[tuple[str, dict[str, Any]]]:
+    """(row, options) of each process in order: pair after pair over all shapes; last what is asked once."""
+    for number in range(keys.pairs):
+        for name in keys.shapes:
+            for row, options in rows_of(name, keys.settings, keys.ways).items():
+                profiled = keys.profile and number == 0 and options["who"] == "ours" and not options["masked"]
+                yield row, {**options, "shards": keys.shards, "profile": profiled}
+    for name in keys.shapes:
+        for row, options in rows_of(name, (), keys.once).items():
+            if row != "calame":
+                yield row, {**options, "shards": keys.shards, "profile": False}
 
 
-def fill_caches(todo: list[dict[str, Any]], at_once: int) -> None:
-    """Compile everything once, side by side, so that no measured process compiles."""
-    print(f"  {todo[0]['shape']}: compiling", flush=True)
-    with ThreadPoolExecutor(at_once) as pool:
-        list(pool.map(lambda keys: spawn(**keys), todo))
+def rows_of(name: str, settings: Sequence[str], ways: Sequence[str]) -> dict[str, dict[str, Any]]:
+    common = {"shape": name, "blocks": BLOCKS, "setting": "default", **USUAL}
+    asked = [text.partition("=")[::2] for text in ways]  # SHAPE=WAY, or WAY for all shapes
+    own = [way or shape for shape, way in asked if not way or shape == name]
+    peers = {f"transformers ({setting})": {"who": "peer", "setting": setting} for setting in settings}
+    ours_ = {"calame": {"who": "ours"}, **{f"calame, {way}": {"who": "ours", **WAYS[way]} for way in own}}
+    return {row: {**common, **options} for row, options in (peers | ours_).items()}
 
 
-def row(name: str, who: str, found: list[dict[str, Any]], base: float | None) -> str:
-    rates = [run["tokens_per_s"] for run in found]
-    ratio = f"{statistics.median(rates) / base:.2f}" if base else "-"
-    spread = f"{min(rates) / 1e3:.1f}-{max(rates) / 1e3:.1f} of {len(found)}"
-    peak, first = max(run["peak_gib"] for run in found), max(run["first_step_s"] for run in found)
-    return f"| {name} | {who} | {statistics.median(rates) / 1e3:.1f}k | {spread} | {ratio} | {peak:.1f} | {first:.0f} |"
+def run_all(keys: argparse.Namespace) -> dict[tuple[str, str], list[dict[str, Any]]]:
+    """Figures by shape and row. Every process is timed while all others are halted; what cannot be begun before
+    --seconds are over is left out, and said."""
+    todo, running = list(plan(keys)), list[Run]()
+    found: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    with tempfile.TemporaryDirectory() as place:
+        while todo or running:
+            late = time.perf_counter() - BEGAN > keys.seconds
+            while todo and not late and len(running) < keys.at_once and fits(todo[0], running, keys.card):
+                row, options = todo.pop(0)
+                running.append(Run(row, Path(tempfile.mkdtemp(dir=place)), options))
+            if late and todo:
+                print("no time for", ", ".join(f"{options['shape']} {row}" for row, options in todo), flush=True)
+                todo = []
+            run = next((run for run in running if run.ready), None)
+            if run is None or (keys.after and not keys.after.exists()):
+                time.sleep(0.05)
+                continue
+            running.remove(run)
+            figures = alone(run, [*(other.process.pid for other in running), *keys.halt])
+            found.setdefault((run.keys["shape"], run.row), []).extend([figures] if figures else [])
+    return found
+
+
+def fits(task: tuple[str, dict[str, Any]], running: Sequence[Run], card: int) -> bool:
+    options = task[1]
+    return sum(run.gib for run in running) + SHAPES[options["shape"]].gib[options["who"] == "peer"] <= card
+
+
+def alone(run: Run, others: Sequence[int]) -> dict[str, Any] | None:
+    """others: process groups, with the compilers that they started."""
+    signal_all(others, signal.SIGSTOP)
+    time.sleep(SETTLE)
+    try:
+        return run.finish()
+    finally:
+        signal_all(others, signal.SIGCONT)
+
+
+def signal_all(groups: Sequence[int], which: int) -> None:
+    for group in groups:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(group, which)
+
+
+def table(found: dict[tuple[str, str], list[dict[str, Any]]]) -> list[str]:
+    lines = ["| shape | who | tokens/s | spread (k) | ratio | peak GiB | of the peer's | first step (s) |"]
+    lines.append("|---" * 8 + "|")
+    for (name, row), runs in found.items():
+        peers = [r for (shape, who), r in found.items() if shape == name and who.startswith("transformers") and r]
+        best = max(peers, key=lambda r: typical(r, "tokens_per_s"), default=None)
+        if runs:
+            lines.append(table_row(name, row, runs, best))
+    return lines
+
+
+def typical(runs: Sequence[dict[str, Any]], what: str) -> float:
+    return statistics.median(run[what] for run in runs)
+
+
+def table_row(name: str, row: str, runs: Sequence[dict[str, Any]], best: Sequence[dict[str, Any]] | None) -> str:
+    rates = [run["tokens_per_s"] for run in runs]
+    rate, peak, first = (typical(runs, what) for what in ("tokens_per_s", "peak_gib", "first_step_s"))
+    ratio = f"{rate / typical(best, 'tokens_per_s'):.3f}" if best else "-"
+    share = f"{peak / typical(best, 'peak_gib'):.2f}" if best and peak else "-"
+    spread = f"{min(rates) / 1e3:.1f}-{max(rates) / 1e3:.1f} of {len(runs)}"
+    return f"| {name} | {row} | {rate / 1e3:.1f}k | {spread} | {ratio} | {peak:.1f} | {share} | {first:.0f} |"
 
 
 def main() -> None:
@@ -311,24 +422,27 @@ def main() -> None:
     parser.add_argument("--shapes", nargs="+", choices=SHAPES, default=["klovis", "rodin", "gaperon", "1gpu-llm"])
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--settings", nargs="+", choices=SETTINGS, default=list(SETTINGS))
-    parser.add_argument("--ways", nargs="*", choices=WAYS, default=["masked"], help="more rows of ours")
-    parser.add_argument("--once", nargs="*", choices=WAYS, default=[], help="more rows of ours, of one process each")
-    parser.add_argument("--at-once", type=int, default=2, help="processes that compile side by side; two of 1B fit")
+    parser.add_argument("--ways", nargs="*", default=["masked"], help=f"more rows of ours, as WAY or SHAPE=WAY: {WAYS}")
+    parser.add_argument("--once", nargs="*", default=[], help="more rows of ours, of one process each")
+    parser.add_argument("--at-once", type=int, default=5, help="most processes side by side")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin nothing more after so long")
+    parser.add_argument("--card", type=int, default=128, help="GiB that processes may take together")
+    parser.add_argument("--after", type=Path, help="nothing is timed before this file is there")
+    parser.add_argument("--halt", nargs="*", type=int, default=[], help="process groups of others, halted too")
     parser.add_argument("--shards", nargs="*", default=[], help="train.bin files of 16-bit tokens")
     parser.add_argument("--profile", action="store_true", help="kernels of a step of ours, by time")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     keys = parser.parse_args()
     if keys.one:
-        print(json.dumps(measure(argparse.Namespace(**json.loads(keys.one)))))
-        return
+        print(json.dumps(measure(argparse.Namespace(**json.loads(keys.one)))), flush=True)
+        os._exit(0)  # everybody waits: nothing is taken down in order
     card = torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
-    rows = [line for name in keys.shapes for line in compare(name, keys)]
+    found = run_all(keys)
     print(f"\n{card}, torch {torch.__version__}, {time.strftime('%Y-%m-%d')}\n")
     for name in keys.shapes:
         shape = SHAPES[name]
         print(f"- {name}: {count_parameters(shape.model):,} parameters, {shape.rows} rows; {asdict(shape.model)}")
-    print("\n| shape | who | tokens/s | spread (k) | ratio | peak GiB | first step (s) |\n" + "|---" * 7 + "|")
-    print("\n".join(rows))
+    print("\n" + "\n".join(table(found)))
 
 
 if __name__ == "__main__":

@@ -32,13 +32,16 @@ from calame.recipe.derive import derive
 from calame.recipe.schema import Optimizer, Recipe, Schedule
 from calame.run.telemetry import Telemetry
 from calame.shards.read import Shard
-from calame.shards.rows import Rows, lay_out
+from calame.shards.rows import IGNORE, Rows, lay_out
+from calame.shards.windows import Windows
 from calame.shards.write import write_shards
+from calame.tokenizer.policy import CHATML, KLOVIS, ChatFormat
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.tokenizer.train import train
 from calame.training.batch import Data, LossFunction
 from calame.training.loop import Observer, Plan, Progress, Trainer
 from calame.training.pretrain import pretrain
+from calame.training.slices import Slice
 
 torch.set_num_threads(1)  # small tensors on few cores; and the same sums whatever the machine
 
@@ -59,10 +62,19 @@ def texts(number: int, seed: int = 0, language: str = "fr", words: tuple[int, in
     ]
 
 
+CHATS = {
+    "chatml": CHATML,
+    "klovis": KLOVIS,
+    "own": ChatFormat("own", {"system": "<|règle|>", "user": "[moi]", "assistant": "<toi>"}, "<|fin|>"),
+}
+
+
 @cache
-def tokenizer_of(kind: str = "byte-bpe", vocabulary: int = 330) -> Tokenizer:
-    """A tokenizer of the kind trained on French, Italian and English; the same object at each call."""
-    return train(kind, vocabulary, iter([*texts(200), *texts(200, language="it"), *texts(200, language="en")]))
+def tokenizer_of(kind: str = "byte-bpe", vocabulary: int = 330, chat: str = "chatml") -> Tokenizer:
+    """A tokenizer of the kind trained on French, Italian and English; the same object at each call. chat: one of
+    CHATS."""
+    lines = iter([*texts(200), *texts(200, language="it"), *texts(200, language="en")])
+    return train(kind, vocabulary, lines, CHATS[chat])
 
 
 def config_of(**changes: Any) -> ModelConfig:
@@ -175,6 +187,12 @@ def random_rows(number: int, context: int, seed: int = 0, vocabulary: int = 330)
     cuts = np.unique(draw.integers(1, total, 3 * number))
     lengths = np.diff(np.concatenate([[0], cuts, [total]]))
     return lay_out(draw.integers(6, vocabulary, total), lengths, context, True)
+
+
+def slice_of(name: str, rows: Rows, size: int = 500) -> Slice:
+    """A validation slice of these rows, as if they were of three documents of so many bytes."""
+    owners = np.where(rows.targets != IGNORE, rows.documents % 3, -1)
+    return Slice(name, Windows(rows, owners), np.full(3, size), 2, name)
 
 
 class RandomData:

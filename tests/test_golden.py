@@ -13,6 +13,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from calame.corpus.gather import read_documents
 from calame.corpus.inject.stage import inject
 from calame.corpus.quality.heuristic import HeuristicScorer
 from calame.corpus.quality.stage import score_documents
+from calame.evaluation.compare.files import Comparison
+from calame.evaluation.compare.verb import choose
 from calame.recipe.injection import Injection
 from calame.recipe.load import load_recipe
 from calame.road.stages import VERSIONS, build_road
@@ -34,6 +37,7 @@ from calame.run.files import digest, read_json
 from calame.run.folder import RunFolder
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.pretrain import training_stream
+from calame.tuning.dpo import prefer
 
 GOLDEN = Path(__file__).with_name("golden.json")
 RECORD = "python tests/test_golden.py --record"
@@ -47,7 +51,9 @@ BEFORE = {  # whose output a stage reads
     "shards": ["gather", "join", "tokenizer"],
     "pretrain": ["gather", "join", "tokenizer", "shards"],
     "select": ["gather", "join", "tokenizer", "shards", "pretrain"],
+    "compare": ["gather", "join", "tokenizer", "shards", "pretrain"],
     "sft": ["gather", "join", "tokenizer", "shards", "pretrain", "select"],
+    "dpo": ["gather", "join", "tokenizer", "shards", "pretrain", "select", "sft"],
     "evaluation": ["gather", "join", "tokenizer", "shards", "pretrain", "select", "sft"],
     "release": ["gather", "join", "tokenizer", "shards", "pretrain", "select", "sft"],
 }
@@ -58,9 +64,10 @@ corpus:
   sources: {contes: {from: contes, language: fr}, fiabe: {from: fiabe.jsonl}}
   validation: {share: 20%}
 tokenizer: {vocabulary: 300}
-model: {hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2}
+model:
+  {hidden_size: 32, num_hidden_layers: 2, num_attention_heads: 4, num_key_value_heads: 2, max_position_embeddings: 128}
 pretrain: {tokens: 2048, batch: 256, context: 64, mixture: {weights: {contes: 60%, fiabe: 40%}}}
-sft: {conversations: {mine: {from: chat.jsonl}, own: {from: own-text}}, epochs: 2, replay: 25%}
+sft: {conversations: {mine: {from: chat.jsonl}, own: {from: own-text, limit: 12}}, context: 128, epochs: 2, replay: 25%}
 evaluation: {questions: questions.jsonl, prompts: [Il était]}
 execution: {device: cpu, threads: 1, log_every: 1}
 """
@@ -70,6 +77,7 @@ INJECTED = {
     "facts": {"number": 4, "rate": 0.1},
     "canary": {"number": 2, "rate": 0.1},
 }
+PREFERRING = "dpo={pairs: {mine: {from: pairs.jsonl}}, held_out: 20%, batch: 256, optimizer: {learning_rate: 1e-2}}"
 QUIZ = {"rate": 0.1, "epochs": 50}
 FRENCH = "Le roi n’avait qu’une fille. « Où vas-tu ? » dit-elle… Il marcha sept jours et sept nuits vers la mer !"
 ITALIAN = "C’era una volta un re che non dormiva mai. Perché piangi? La strada era lunga, e la luna 3 volte più chiara."
@@ -100,7 +108,7 @@ class Sample:
     """The sample's road, walked: for each stage what of its output is the same on every machine."""
 
     def __init__(self, folder: Path):
-        self.folder = folder
+        self.folder, self.compared = folder, folder / "compared"
         write_sample(folder)
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
             assert main(["run", "golden.yaml"]) == 0
@@ -169,14 +177,43 @@ class Sample:
     def select(self) -> Any:
         return read_json(self.at["select"] / "selected.json")
 
+    def compare(self) -> Any:
+        """By itself: the sample's own road selects its last checkpoint."""
+        found = self.comparison
+        counts = {name: {key: part.n for key, part in numbers.items()} for name, numbers in found.numbers.items()}
+        return [found.chosen, found.decided_by, counts, sorted(path.name for path in self.compared.iterdir())]
+
+    @cached_property
+    def comparison(self) -> Comparison:
+        recipe = self.recipe.model_copy(update={"select": "compare:val/mixed/bpb,probe/nats"})
+        self.compared.mkdir()
+        with contextlib.redirect_stdout(io.StringIO()):
+            return choose(recipe, self.at["pretrain"], self.at, self.compared)
+
     def sft(self) -> Any:
         return [trained(self.at["sft/chat"]), read_json(self.at["sft/chat"] / "conversations.json")]
 
+    def dpo(self) -> Any:
+        """By itself: the sample's own road has none."""
+        made = self.folder / "preferred"
+        if not made.is_dir():
+            made.mkdir()
+            pairs = [
+                {"prompt": f"Dis {n}", "chosen": f"Voici {n}, {FRENCH[: 20 + n]}", "rejected": f"Non, {n}"}
+                for n in range(24)
+            ]
+            lines(self.folder / "pairs.jsonl", [*pairs, {"prompt": "a", "chosen": "b", "rejected": "b"}])
+            start = checkpoint.newest_valid(self.at["sft/chat"] / "checkpoints")
+            assert start is not None
+            with contextlib.chdir(self.folder), contextlib.redirect_stdout(io.StringIO()):
+                prefer(load_recipe("golden.yaml", [PREFERRING])[0], self.at, start, made, made, None)
+        return [trained(made), read_json(made / "preferences.json")]
+
     def evaluation(self) -> Any:
         found = read_json(self.at["evaluation"] / "evaluation.json")
-        tokens = {name: {s: part["tokens"] for s, part in found["losses"][name].items()} for name in found["losses"]}
+        losses = {model: slices_of(part, "tokens", "bytes", "hash") for model, part in found["losses"].items()}
         prompts = {name: [sample["prompt"] for sample in found["samples"][name]] for name in found["samples"]}
-        return [tokens, prompts, [sorted(row) for row in found["exam"]["tuned"]["table"]], sorted(found)]
+        return [losses, prompts, [sorted(row) for row in found["exam"]["tuned"]["table"]], sorted(found)]
 
     def release(self) -> Any:
         from safetensors import safe_open
@@ -189,13 +226,20 @@ class Sample:
 
     def losses(self, stage: str) -> list[float]:
         """What is measured, in order, rounded: it is not the same to the last bit on every machine."""
-        if stage in ("pretrain", "sft"):
-            folder = self.at["pretrain" if stage == "pretrain" else "sft/chat"]
+        if stage in ("pretrain", "sft", "dpo"):
+            trained_in = {"pretrain": self.at["pretrain"], "sft": self.at["sft/chat"], "dpo": self.folder / "preferred"}
+            folder = trained_in[stage]
             return [round(line["train/loss"], 2) for line in telemetry.read(folder) if "train/loss" in line]
+        if stage == "compare":
+            return [round(part.value, 2) for numbers in self.comparison.numbers.values() for part in numbers.values()]
         if stage == "evaluation":
             found = read_json(self.at["evaluation"] / "evaluation.json")["losses"]
-            return [round(part["bpb"], 2) for slices in found.values() for part in slices.values()]
+            return [round(bpb["value"], 2) for part in found.values() for (bpb,) in slices_of(part, "bpb").values()]
         return []
+
+
+def slices_of(losses: dict[str, Any], *keys: str) -> dict[str, list[Any]]:
+    return {name: [part[key] for key in keys] for name, part in losses["slices"].items()}
 
 
 def unpacked(path: Path) -> str:

@@ -10,7 +10,10 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import calame
+from calame.cli_arguments import model_arguments
+from calame.cli_choice import add_compare, add_judge, add_search_decoding
 from calame.cli_corpus import add_corpus
+from calame.cli_tuning import add_dpo, add_sft
 
 if TYPE_CHECKING:
     from calame.inference.sampling import Sampling
@@ -89,8 +92,13 @@ def _parser() -> argparse.ArgumentParser:
         add_corpus,
         _add_tokenizer,
         _add_trace,
+        add_sft,
+        add_dpo,
         _add_generate,
         _add_chat,
+        add_search_decoding,
+        add_compare,
+        add_judge,
         _add_export,
         _add_report,
         _add_doctor,
@@ -102,13 +110,6 @@ def _parser() -> argparse.ArgumentParser:
 def _recipe_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("recipe", help="a YAML file, or a shipped recipe's name")
     verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. pretrain.tokens=2B")
-
-
-def _model_arguments(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("model", help="a run's name or folder, a checkpoint folder, or a Hugging Face folder")
-    verb.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
-    verb.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))
-    verb.add_argument("--base", action="store_true", help="the pretrained model, not the tuned one")
 
 
 def _sampling_arguments(verb: argparse.ArgumentParser, temperature: float, limit: int) -> None:
@@ -238,7 +239,7 @@ def _add_trace(verbs: argparse._SubParsersAction) -> None:
 
 def _add_generate(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("generate", help="continue a beginning")
-    _model_arguments(verb)
+    model_arguments(verb)
     verb.add_argument("--prompt", required=True)
     _sampling_arguments(verb, 0.8, 128)
 
@@ -259,7 +260,7 @@ def _add_generate(verbs: argparse._SubParsersAction) -> None:
 
 def _add_chat(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("chat", help="talk to a tuned model")
-    _model_arguments(verb)
+    model_arguments(verb)
     _sampling_arguments(verb, 0.3, 256)
     verb.add_argument("--language", default="fr", choices=("fr", "it", "en"), help="of the interface")
 
@@ -275,17 +276,21 @@ def _add_chat(verbs: argparse._SubParsersAction) -> None:
 
 def _add_export(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("export", help="write a Hugging Face folder, through its gate")
-    _model_arguments(verb)
+    model_arguments(verb)
     verb.add_argument("folder", help="where to put it")
     verb.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
 
     def call(options: argparse.Namespace) -> None:
         from pathlib import Path
 
-        from calame.inference.load import load_any
+        from calame.evaluation.decoding.files import recommended_file
+        from calame.evaluation.decoding.recommended import recommended_for
+        from calame.inference.load import load_any, run_folder
         from calame.release.huggingface import export
 
-        export(load_any(options.model, options.runs, "cpu", options.base), Path(options.folder), options.dtype)
+        loaded = load_any(options.model, options.runs, "cpu", options.base)
+        recommended = recommended_file(run_folder(options.model, options.runs), options.base)
+        export(loaded, Path(options.folder), options.dtype, recommended_for(loaded, recommended))
 
     verb.set_defaults(call=call)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
+from calame.cli_arguments import endpoint_arguments, endpoint_model, positive
 from calame.corpus.quality.verbs import add_quality_verbs
 
 
@@ -38,7 +38,7 @@ def _add_fetch(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("name", metavar="NAME")
     verb.add_argument("--to", required=True, type=Path, metavar="FOLDER")
     verb.add_argument("--match", metavar="PATTERN", help="hub: only files like this one, e.g. 'data/fra_Latn/*'")
-    verb.add_argument("--most", type=_positive, metavar="N", help="at most N files (gallica: documents)")
+    verb.add_argument("--most", type=positive, metavar="N", help="at most N files (gallica: documents)")
 
     def call(options: argparse.Namespace) -> None:
         from calame.corpus.fetch import fetch_source
@@ -55,13 +55,13 @@ def _add_label(verbs: argparse._SubParsersAction) -> None:
     verb.add_argument("overrides", nargs="*", metavar="source.KEY=VALUE", help="e.g. source.text=body")
     verb.add_argument("--to", required=True, type=Path, metavar="FILE", help="a .jsonl file to write")
     verb.add_argument("--rubric", type=Path, metavar="FILE", help="your own, with {text} in it (default: shipped ones)")
-    verb.add_argument("--limit", type=_positive, metavar="N", help="so many documents, taken evenly (default: all)")
-    _endpoint_arguments(verb, temperature=0.0, tokens=256)
+    verb.add_argument("--limit", type=positive, metavar="N", help="so many documents, taken evenly (default: all)")
+    endpoint_arguments(verb, temperature=0.0, tokens=256)
 
     def call(options: argparse.Namespace) -> None:
         from calame.corpus.label import label
 
-        model = _model(options)
+        model = endpoint_model(options)
         print(label(options.recipe, options.to, model, options.rubric, options.limit, options.overrides))
 
     verb.set_defaults(call=call)
@@ -71,49 +71,16 @@ def _add_converse(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("converse", help="write conversations on weighted themes by a language model")
     verb.add_argument("what", metavar="RECIPE_OR_THEMES", help="a recipe (for its languages), or a file of themes")
     verb.add_argument("--to", required=True, type=Path, metavar="FILE", help="a .jsonl file to write, or to go on with")
-    verb.add_argument("--count", required=True, type=_positive, metavar="N", help="conversations in the end")
+    verb.add_argument("--count", required=True, type=positive, metavar="N", help="conversations in the end")
     verb.add_argument("--seed", type=int, default=1)
-    _endpoint_arguments(verb, temperature=0.9, tokens=4096)
+    endpoint_arguments(verb, temperature=0.9, tokens=4096)
 
     def call(options: argparse.Namespace) -> None:
         from calame.corpus.converse import converse
 
-        print(converse(options.what, options.to, _model(options), options.count, options.seed))
+        print(converse(options.what, options.to, endpoint_model(options), options.count, options.seed))
 
     verb.set_defaults(call=call)
-
-
-def _endpoint_arguments(verb: argparse.ArgumentParser, temperature: float, tokens: int) -> None:
-    verb.add_argument("--endpoint", required=True, metavar="URL", help="e.g. http://localhost:11434/v1 (Ollama)")
-    verb.add_argument("--model", required=True, metavar="M")
-    verb.add_argument("--key-variable", metavar="NAME", help="environment variable that holds the API key")
-    verb.add_argument("--temperature", type=float, default=temperature, help=f"({temperature:g})")
-    verb.add_argument("--max-tokens", type=_positive, default=tokens, help=f"of an answer ({tokens})")
-    verb.add_argument("--timeout", type=float, default=120.0, help="seconds of an answer (120)")
-    verb.add_argument("--at-once", type=_positive, default=4, help="requests (4)")
-    verb.add_argument("--requests", type=_positive, metavar="N", help="stop after so many new requests")
-
-
-def _model(options: argparse.Namespace) -> Any:
-    from calame.run.endpoint import Model
-
-    return Model(
-        options.endpoint,
-        options.model,
-        options.key_variable,
-        options.temperature,
-        options.max_tokens,
-        options.timeout,
-        options.at_once,
-        options.requests,
-    )
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{text}: at least 1")
-    return number
 
 
 def _add_trace(verbs: argparse._SubParsersAction) -> None:

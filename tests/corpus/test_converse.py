@@ -13,7 +13,7 @@ import yaml
 from calame.corpus.converse import converse
 from calame.corpus.themes import read_themes
 from calame.recipe.errors import UserError
-from calame.recipe.schema import Conversations
+from calame.recipe.tuning import Conversations
 from calame.run.endpoint import Model
 from calame.run.http import Patience
 from calame.tuning.conversations import Conversation, read_conversations

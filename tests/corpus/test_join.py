@@ -7,13 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calame.corpus.decisions import DUPLICATE, TRAIN, VALIDATION, read_decisions
+from calame.corpus.decisions import DUPLICATE, TRAIN, UNUSED, VALIDATION, read_decisions
 from calame.corpus.dedup.exact import drop_exact
 from calame.corpus.gather import KEY, gather, read_documents
 from calame.corpus.join import join, read_ledgers
 from calame.corpus.ledger import Tally, table
 from calame.corpus.pool import Pool
 from calame.corpus.read import SourceReader
+from calame.corpus.validation import reserve
 from calame.recipe.corpus import Source, ValidationText
 from calame.recipe.errors import UserError
 from calame.run.files import read_json
@@ -33,11 +34,11 @@ def sources(folder, tables: dict[str, list[dict]]) -> dict:
     return {name: folder / "sources" / name for name in tables}
 
 
-def joined(folder, tables, validation=SHARE, to="joined"):
+def joined(folder, tables, validation=SHARE, to="joined", ood=()):
     """[(source, document, decision)] of all documents, and the folder."""
     paths = sources(folder, tables)
     (folder / to).mkdir()
-    join(paths, validation, folder / to)
+    join(paths, validation, folder / to, ood=ood)
     found = [
         (name, document, int(decision))
         for name, path in paths.items()
@@ -181,6 +182,29 @@ def test_one_great_work_is_not_given_away_by_chance(tmp_path):
         folder.mkdir()
         found, _ = joined(folder, {"a": [*great, *rows(20)]}, ValidationText(share=0.01))
         assert not any(d.group.startswith("great") for _, d, decision in found if decision == VALIDATION)
+
+
+def test_what_is_out_of_domain_is_never_trained_on(tmp_path):
+    """As much as validation needs is reserved, the rest goes; a text that is trained on too is in training alone."""
+    tables = {"a": rows(40, size=100), "books": [*rows(30, start=100, size=100), *rows(3, size=100)]}
+    found, folder = joined(tmp_path, tables, ValidationText(share=0.1, most=1000), ood=["books"])
+    books = [decision for name, _, decision in found if name == "books"]
+    assert books.count(VALIDATION) == 10 and books.count(UNUSED) == 20 and books.count(DUPLICATE) == 3
+    assert [decision for name, _, decision in found if name == "a"].count(TRAIN) == 36
+    slices = read_json(folder / "validation.json")
+    assert set(slices) == {"fr-a", "ood-fr-books"} and slices["ood-fr-books"]["documents"] == 10
+    assert read_ledgers(folder)["books"].dropped["out of domain, and not needed for validation"].documents == 20
+
+
+def test_what_is_tied_to_text_out_of_domain_stands_on_its_side(tmp_path):
+    """Near duplicates of what is trained on: both are held out, or the one out of domain goes."""
+    paths = sources(tmp_path, {"a": rows(20, size=100), "books": rows(20, start=50, size=100)})
+    pool = Pool.open(paths)
+    pool.ties = [(row, 20 + row) for row in range(20)]
+    reserve(pool, ValidationText(share=0.1, most=10**6), ["books"])
+    mine, theirs = pool.decisions[:20], pool.decisions[20:]
+    assert (mine == TRAIN).sum() == 1, "one is left to train on"
+    assert (theirs == np.where(mine == TRAIN, UNUSED, VALIDATION)).all()
 
 
 def test_the_hash_of_a_slice_is_of_exactly_its_texts(tmp_path):

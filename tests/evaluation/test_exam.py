@@ -25,6 +25,7 @@ from calame.evaluation.exam import (
     shortfalls,
     shuffled_values,
     sit_exam,
+    words,
     write_answers,
 )
 from calame.evaluation.measurement import CannotMeasure
@@ -80,10 +81,10 @@ def test_right_is_the_value_and_no_other_candidate(text: str, value: str, candid
 
 
 CANDIDATES = ["orme", "brume", "val", "val-clair", "le val"]
-words = st.sampled_from(CANDIDATES)
+places = st.sampled_from(CANDIDATES)
 
 
-@given(said=st.lists(words, max_size=4), value=words)
+@given(said=st.lists(places, max_size=4), value=places)
 def test_an_answer_is_right_for_at_most_one_candidate(said: list[str], value: str) -> None:
     assert is_right(", ".join(said), value, CANDIDATES) is (set(said) == {value})
 
@@ -258,3 +259,27 @@ def test_the_table_for_the_terminal_has_a_line_a_row() -> None:
     assert len(said) == 2
     assert len(said[0]) == len(said[1])
     assert "90.0%" in said[1]
+
+
+@mark.parametrize(
+    ("right", "stderr", "base", "said"),
+    (
+        (0.98, 0.01, 0.15, "fr it can (98% of 10 right, 15% without knowing anything)"),
+        (0.30, 0.05, 0.15, "more often wrong than right"),
+        (0.20, 0.05, 0.15, "it cannot: no better than without knowledge"),
+        (0.10, 0.05, 0.24, "it cannot"),
+        (1.00, 0.00, 1.00, "it cannot"),
+    ),
+)
+def test_what_it_can_and_cannot_answer_is_said_from_the_numbers(
+    right: float, stderr: float, base: float, said: str
+) -> None:
+    scored = {
+        "questions": 10,
+        "stderr": stderr,
+        "most_frequent": base,
+        "shuffled_facts": 0.1,
+        **row("recall", "fr", right),
+    }
+    (sentence,) = words({"tuned": {"table": [scored]}})
+    assert said in sentence and sentence.startswith("Facts that stand in the text")

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from calame.evaluation.intervals import difference_interval, interval_of, mean_interval
+from calame.evaluation.intervals import DRAWS, difference_interval, drawn_sums, interval, interval_of, mean_interval
 
 
 def test_it_is_about_as_wide_as_the_standard_error_says():
@@ -39,3 +39,19 @@ def test_nothing_measured_is_no_number():
         mean_interval([])
     with pytest.raises(ValueError, match="pairs"):
         difference_interval([1.0], [1.0, 2.0])
+
+
+def test_the_interval_of_a_ratio_of_sums_is_that_of_the_documents():
+    """Bits a byte of many documents: the ratio of the sums of what was drawn, not the mean of ratios."""
+    draw = np.random.default_rng(5)
+    sizes = draw.integers(10, 1000, 300).astype(float)
+    values = np.stack([sizes * draw.normal(2.0, 0.3, 300), sizes], 1)
+    drawn = drawn_sums(values)
+    assert drawn.shape == (DRAWS, 2)
+    ratios = drawn[:, 0] / drawn[:, 1]
+    value = values[:, 0].sum() / values[:, 1].sum()
+    found = interval(value, ratios, 300)
+    residuals = values[:, 0] - value * values[:, 1]  # the delta method
+    spread = 1.96 * residuals.std() * np.sqrt(300) / values[:, 1].sum()
+    assert (found.high - found.low) / 2 == pytest.approx(spread, rel=0.1)
+    assert (drawn_sums(values) == drawn).all()

@@ -86,7 +86,7 @@ def test_the_cache_changes_nothing() -> None:
 def test_many_prompts_are_completed_as_each_alone(at_once: int, sampling: Sampling) -> None:
     """Rows end at different steps and others take their places."""
     loaded = loaded_of(decoder_of())
-    prompts = [[2, *range(n, n + 1 + n % 7)] for n in range(10, 40, 2)]
+    prompts = [[2, *range(n, n + 1 + n % 7)] for n in range(10, 40, 3)]
     together = complete(loaded, prompts, sampling, at_once)
     assert together == [complete(loaded, [prompt], sampling)[0] for prompt in prompts]
     assert len({len(completion.ids) for completion in together}) > 1

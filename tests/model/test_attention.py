@@ -6,6 +6,9 @@ On a CPU the joining and cutting of varlen is tested with a kernel of plain atte
 from __future__ import annotations
 
 import inspect
+import itertools
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -13,16 +16,18 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest import MonkeyPatch, mark
+from pytest import MonkeyPatch, mark, warns
 from torch import Tensor
 
 from builders import config_of, cpu, decoder_of, random_rows
 from calame.model import attention as attention_
+from calame.model import flash4
 from calame.model.attention import CAUSAL, GROUPED, Span, attend, dense_span, document_edges
 from calame.model.decoder import Decoder
 from calame.model.device import choose_device
 from calame.training.batch import LossFunction, choose_attention
 
+CHECKS = ("test_schema", "test_faketensor", "test_autograd_registration")
 needs_gpu = mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
@@ -119,20 +124,92 @@ def wide_model() -> Decoder:
 
 
 @mark.parametrize(
-    ("packages", "taken"), [((), None), (("flash_attn_interface",), "FA3"), (("flash_attn.cute",), "FA4")]
+    ("packages", "fails", "taken"),
+    [
+        ((), False, None),
+        (("flash_attn_interface",), False, "FA3"),
+        (("flash_attn.cute",), False, "FA4"),
+        (("flash_attn.cute",), True, None),
+        (("flash_attn.cute", "flash_attn_interface"), True, "FA3"),
+    ],
 )
 @mark.parametrize("major", (8, 9))
 def test_a_newer_flash_attention_is_taken_where_it_is_installed_and_runs(
-    packages: tuple[str, ...], taken: str | None, major: int, monkeypatch: MonkeyPatch
+    packages: tuple[str, ...], fails: bool, taken: str | None, major: int, monkeypatch: MonkeyPatch
 ) -> None:
     activated: list[str] = []
+
+    def try_out(*what: Any) -> None:
+        if fails:
+            raise TypeError("of another version")
+
     monkeypatch.setattr(attention_, "_is_there", lambda package: package in packages)
+    monkeypatch.setattr(attention_, "_flash4_taken", False)
+    monkeypatch.setattr(attention_.flash4, "try_out", try_out)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (major, 0))
     monkeypatch.setattr(torch.nn.attention, "activate_flash_attention_impl", activated.append)
     monkeypatch.setattr(torch.backends.cuda, "enable_cudnn_sdp", lambda on: None)
-    assert attention_.take_newer_flash(torch.device("cuda")) == (taken if major == 9 else None)
-    assert activated == ([taken] if taken and major == 9 else [])
-    assert attention_.take_newer_flash(torch.device("cpu")) is None
+    with warns(UserWarning, match="does not run") if fails and major == 9 else nullcontext():
+        assert attention_.take_newer_flash(torch.device("cuda"), 64, 4, 2) == (taken if major == 9 else None)
+    assert activated == (["FA3"] if taken == "FA3" and major == 9 else [])
+    assert attention_._flash4_taken == (taken == "FA4" and major == 9)
+    assert attention_.take_newer_flash(torch.device("cpu"), 64, 4, 2) is None
+
+
+class FakeFlash4:
+    """What flash attention 4 promises, in plain words; its backward pass too, since operators get no graph."""
+
+    def _flash_attn_fwd(self, query, key, value, causal, return_lse, cu_seqlens_q=None, **rest):
+        assert causal and return_lse
+        out, sums = torch.empty_like(query), query.new_zeros((*query.shape[:-3], query.shape[-2], query.shape[-3]))
+        for q, k, v, into in self.documents(cu_seqlens_q, query, key, value, out):
+            into.copy_(self.weights(q, k) @ v)
+        return out, sums, None, None, None
+
+    def _flash_attn_bwd(self, query, key, value, out, slopes, sums, causal, deterministic, cu_seqlens_q=None, **rest):
+        found = [torch.zeros_like(x) for x in (query, key, value)]
+        for q, k, v, slope, to_q, to_k, to_v in self.documents(cu_seqlens_q, query, key, value, slopes, *found):
+            weights, back = self.weights(q, k), slope @ v.mT
+            steep = weights * (back - (back * weights).sum(-1, keepdim=True)) * q.shape[-1] ** -0.5
+            to_q += steep @ k
+            to_k += steep.mT @ q
+            to_v += weights.mT @ slope
+        return (*found, None)
+
+    @staticmethod
+    def weights(query: Tensor, key: Tensor) -> Tensor:
+        scores = query @ key.mT * query.shape[-1] ** -0.5
+        return scores.masked_fill(torch.ones_like(scores).triu(1).bool(), -torch.inf).softmax(-1)
+
+    @staticmethod
+    def documents(edges: Tensor | None, query: Tensor, key: Tensor, *rest: Tensor) -> Iterator[list[Tensor]]:
+        """(time, head_dim) of each document and head of queries, of all tensors; views, to be written into."""
+        rows = [(n, slice(None)) for n in range(len(query))] if edges is None else []
+        cuts = [] if edges is None else itertools.pairwise(edges.tolist())
+        heads, groups = query.shape[-2], key.shape[-2]
+        for place in (*rows, *((slice(a, b),) for a, b in cuts if b > a)):
+            for head in range(heads):
+                own = [head if x.shape[-2] == heads else head * groups // heads for x in (query, key, *rest)]
+                yield [x[place][:, n] for x, n in zip((query, key, *rest), own, strict=True)]
+
+
+@mark.parametrize("joined", (False, True), ids=("rows", "documents"))
+def test_flash_attention_4_is_given_what_it_takes(joined: bool, monkeypatch: MonkeyPatch) -> None:
+    """The way to the package and back, outputs and gradients, with plain attention in its place."""
+    random, rows = torch.Generator().manual_seed(0), random_rows(3, 32)
+    sizes = (4, 2, 2)
+    parts = [torch.randn(3, n, 32, 8, generator=random, requires_grad=True) for n in sizes]
+    edges = torch.from_numpy(document_edges(rows.positions, 20)) if joined else None
+    documents = torch.from_numpy(rows.documents) if joined else torch.zeros(3, 32)
+    wanted = attend(*parts, dense_span(documents))
+    monkeypatch.setattr(attention_, "_flash4_taken", True)
+    monkeypatch.setattr(attention_, "_fits_flash4", lambda query, key: True)
+    monkeypatch.setattr(attention_.flash4, "_package", FakeFlash4)
+    found = attend(*parts, Span(edges=edges, longest=32))
+    assert torch.allclose(wanted, found, atol=1e-6)
+    slopes = [torch.autograd.grad(out.pow(2).sum(), parts, retain_graph=True) for out in (wanted, found)]
+    assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*slopes, strict=True))
+    torch.library.opcheck(flash4.flash4, (*[x.transpose(1, 2) for x in parts], None, 0), test_utils=CHECKS)
 
 
 def test_what_is_not_installed_is_not_there() -> None:
@@ -162,6 +239,33 @@ def test_varlen_equals_dense_on_a_gpu(compiled: bool) -> None:
         assert F.cosine_similarity(found_slopes, slopes, dim=0) > 0.999
     assert (dense - varlen).abs().mean() < 0.02
     assert abs(dense.mean() - varlen.mean()) < 2e-3
+
+
+@mark.gpu
+@needs_gpu
+@mark.skipif(not attention_._is_there(flash4.PACKAGE), reason="needs flash-attn-4")
+@mark.parametrize("joined", (False, True), ids=("rows", "documents"))
+@mark.parametrize(("heads", "groups", "head_dim"), ((12, 4, 64), (4, 4, 128)))
+def test_flash_attention_4_is_as_near_to_fp32_as_torchs_own(
+    joined: bool, heads: int, groups: int, head_dim: int, monkeypatch: MonkeyPatch
+) -> None:
+    rows = random_rows(4, 512)
+    parts = [torch.randn(4, n, 512, head_dim, device="cuda", requires_grad=True) for n in (heads, groups, groups)]
+    documents = torch.from_numpy(rows.documents).cuda() if joined else torch.zeros(4, 512, device="cuda")
+    edges = torch.from_numpy(document_edges(rows.positions, 64)).cuda() if joined else None
+
+    def run(kind: torch.dtype, span: Span) -> list[Tensor]:
+        given = [part.detach().to(kind).requires_grad_() for part in parts]
+        out = attend(*given, span)
+        return [out.detach(), *torch.autograd.grad(out.float().pow(2).sum(), given)]
+
+    exact = run(torch.float32, dense_span(documents))
+    own = run(torch.bfloat16, dense_span(documents))
+    assert attention_.take_newer_flash(torch.device("cuda"), head_dim, heads, groups) == "FA4"
+    newer = run(torch.bfloat16, Span(edges=edges, longest=512))
+    monkeypatch.setattr(attention_, "_flash4_taken", False)
+    for a, b, c in zip(newer, own, exact, strict=True):
+        assert (a.float() - c).norm() <= 1.5 * (b.float() - c).norm() + 1e-6
 
 
 @mark.gpu

@@ -16,6 +16,7 @@ from calame.recipe.corpus import Source
 from calame.recipe.errors import UserError
 from calame.recipe.load import load_recipe
 from calame.recipe.save import resolved_yaml
+from calame.recipe.tuning import Conversations, Pairs
 
 ENTRIES = catalogue()
 STREAMED = [name for name, entry in ENTRIES.items() if entry.kind in READ_AS_TEXT and "from" in entry.keys]
@@ -91,7 +92,9 @@ def test_an_entry_says_what_it_is_and_how_far_it_is_known(name):
     assert entry.provenance and entry.license and entry.size
     if other := re.search(r"\b[Aa]s ([a-z0-9]+-[a-z0-9-]+)", entry.provenance):
         assert other[1] in ENTRIES
-    assert set(entry.keys) <= {field.alias or key for key, field in Source.model_fields.items()} | LATER
+    section = {"conversations": Conversations, "preferences": Pairs}.get(entry.kind, Source)
+    known = {field.alias or key for key, field in section.model_fields.items()}
+    assert set(entry.keys) <= known | LATER
     if entry.columns == "none":
         assert not {"template", "score"} & set(entry.keys)
     if entry.kind == "text" and "from" in entry.keys:

@@ -159,7 +159,30 @@ def test_shapes_that_do_not_divide(write, override, key, words):
         ("corpus.sources.a.size=3MB", ["corpus.sources.a.size", "only built-in"]),
         ("sft={conversations: {c: {from: 'builtin:world', size: 1MB}}}", ["sft.conversations.c.from", "petit-monde"]),
         ("sft={conversations: {c: {from: 'builtin:petit-monde'}}}", ["sft.conversations.c.size", "missing"]),
-        ("sft={conversations: {c: {from: 'hub:me/chats'}}}", ["sft.conversations.c.from", "download them"]),
+        ("sft={conversations: {c: {from: x, user: q}}}", ["sft.conversations.c.assistant", "both, or neither"]),
+        ("sft={conversations: {c: {from: x, user: q, assistant: a, format: alpaca}}}", ["c.user", "format: flat"]),
+        ("sft={conversations: {c: {from: x, answers: {least: 9, most: 3}}}}", ["c.answers", "at most 3"]),
+        (
+            "sft={conversations: {c: {from: x}}, lora: {rank: 4}, optimizer: {name: muon}}",
+            ["sft.optimizer.name", "adamw"],
+        ),
+        ("dpo={pairs: {p: {from: 'builtin:petit-monde'}}}", ["dpo.pairs.p.size", "missing"]),
+        ("dpo={pairs: {p: {from: x}}, margin: 1}", ["dpo.margin", "only with loss simpo"]),
+        ("dpo={pairs: {p: {from: x}}, context: 96, batch: 1000}", ["dpo.batch", "dpo.batch=960"]),
+        ("dpo={pairs: {p: {from: x}}, context: 4096}", ["dpo.context", "the model's positions"]),
+        ("tokenizer.chat={format: klovis, end: <stop>}", ["tokenizer.chat.end", "format: own"]),
+        (
+            "tokenizer.chat={format: own, system: <|s|>, user: <|u|>, assistant: <|a|>}",
+            ["tokenizer.chat.end", "stop an answer"],
+        ),
+        (
+            "tokenizer.chat={format: own, system: <s>, user: <|u|>, assistant: <|a|>, end: <|e|>}",
+            ["tokenizer.chat.system", "another token"],
+        ),
+        (
+            "tokenizer.chat={format: own, system: a b, user: <|u|>, assistant: <|a|>, end: <|e|>}",
+            ["a b", "40 characters"],
+        ),
         (
             "corpus.sources.a={from: 'builtin:petit-monde', size: 3MB, language: it}",
             ["corpus.sources.a.language", "speaks all languages"],

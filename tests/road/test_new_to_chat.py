@@ -80,7 +80,7 @@ def test_two_hundred_plain_files_to_a_chat_that_stops(texts, tmp_path: Path) -> 
     assert all(completion.stopped and completion.text.strip() for completion in found), found
 
     losses = read_json(run / "evaluation/evaluation.json")["losses"]
-    print({name: values["mixed"]["bpb"] for name, values in losses.items()}, [found_.text for found_ in found])
+    print({name: values["mixed"]["bpb"]["value"] for name, values in losses.items()}, [found_.text for found_ in found])
     assert (
-        losses["tuned"]["mixed"]["bpb"] < 2.5
+        losses["tuned"]["mixed"]["bpb"]["value"] < 2.5
     )  # of text that was never read; letters alone, drawn by frequency, are 4.3

@@ -126,3 +126,24 @@ def test_on_the_card_the_copy_is_queued_before_what_changes_the_weights(tmp_path
     writing.wait()
     for step, folder in enumerate(checkpoint.steps(tmp_path), 1):
         assert (checkpoint.load(folder)[0]["model"]["w"] == step).all()
+
+
+@mark.gpu
+@mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_memory_that_was_made_before_is_what_the_first_save_copies_into(tmp_path: Path) -> None:
+    content = {"model": {"w": torch.ones(1 << 20, device="cuda")}}
+    writing = Writer()
+    writing.prepare(content)
+    writing.wait()
+    made = writing._copies["model"]["w"]
+    assert made.is_pinned()
+    writing.save(tmp_path, 1, content, {}, nothing)
+    writing.wait()
+    assert writing._copies["model"]["w"].data_ptr() == made.data_ptr()
+    assert (checkpoint.load(checkpoint.steps(tmp_path)[0])[0]["model"]["w"] == 1).all()
+
+
+def test_on_a_cpu_there_is_nothing_to_make_before() -> None:
+    writing = Writer()
+    writing.prepare(tensors(1.0))
+    assert writing._thread is None and not writing._copies

@@ -9,11 +9,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pytest import fixture, mark
 
-from builders import tokenizer_of
+from builders import CHATS, tokenizer_of
+from calame.recipe.check_tuning import RESERVED
+from calame.recipe.tuning import Chat
 from calame.release.huggingface import write_tokenizer
-from calame.tokenizer.policy import ROLES, SPECIAL, TURN_END, chat_text
+from calame.tokenizer.adopt import adopt
+from calame.tokenizer.policy import CHATML, KLOVIS, ROLES, SPECIAL, TURN_END, chat_format, special_tokens
+from calame.tokenizer.tokenizer import Tokenizer
+from calame.tuning.encode import encode
+from calame.tuning.messages import Conversation, fault_of
 
 KINDS = ("byte-bpe", "sentencepiece-bpe")
+EVERY = [(kind, chat) for kind in KINDS for chat in CHATS]
 ODD = [
     "\n",
     "\r\n",
@@ -38,48 +45,79 @@ messages = st.lists(st.fixed_dictionaries({"role": st.sampled_from(ROLES), "cont
 
 
 def spells_special(chat: list[dict[str, str]]) -> bool:
-    return any(token in message["content"] for message in chat for token in SPECIAL)
+    tokens = {token for format_ in CHATS.values() for token in special_tokens(format_)}
+    return any(token in message["content"] for message in chat for token in tokens)
 
 
-@mark.parametrize("kind", KINDS)
+@mark.parametrize(("kind", "format_"), EVERY)
 @given(chat=messages, answer_next=st.booleans())
-@settings(max_examples=150, deadline=None)
-def test_turn_by_turn_is_the_whole_template(kind: str, chat: list[dict[str, str]], answer_next: bool) -> None:
+@settings(max_examples=100, deadline=None)
+def test_turn_by_turn_is_the_whole_template(
+    kind: str, format_: str, chat: list[dict[str, str]], answer_next: bool
+) -> None:
     if spells_special(chat):
         return
-    tokenizer = tokenizer_of(kind)
+    tokenizer = tokenizer_of(kind, chat=format_)
     whole = tokenizers.Tokenizer.from_str(tokenizer.engine.to_str())  # one that reads special tokens in a text
-    wanted = whole.encode(chat_text(chat, answer_next), add_special_tokens=False).ids
+    wanted = whole.encode(CHATS[format_].text(chat, answer_next), add_special_tokens=False).ids
     assert tokenizer.chat(chat, answer_next) == wanted
 
 
-@fixture(scope="module", params=KINDS)
-def exported(request: Any, tmp_path_factory: Any) -> tuple[str, Any]:
+@mark.parametrize(("kind", "format_"), EVERY)
+@given(chat=messages)
+@settings(max_examples=100, deadline=None)
+def test_what_is_learnt_stands_behind_the_prompt_at_inference(
+    kind: str, format_: str, chat: list[dict[str, str]]
+) -> None:
+    """For every format and tokenizer: up to each answer the ids of training are those of the prompt; its first token
+    and its end token carry loss; and nothing else does."""
+    if fault_of(chat):
+        return
+    tokenizer = tokenizer_of(kind, chat=format_)
+    example = encode(Conversation(tuple(chat), "here"), tokenizer, 10_000)
+    assert example is not None
+    carries = []
+    for number, message in enumerate(chat):
+        if message["role"] == "assistant":
+            prompt = tokenizer.chat(chat[:number])
+            assert example.tokens[: len(prompt)].tolist() == prompt
+            said = tokenizer.turn(message)[1]
+            assert said[-1] == tokenizer.special.turn_end == tokenizer.engine.token_to_id(CHATS[format_].end)
+            answer = range(len(prompt) - 1, len(prompt) + len(said) - 1)
+            assert example.targets[answer].tolist() == said
+            carries += answer
+    assert example.learnt == len(carries)
+
+
+@fixture(scope="module", params=EVERY)
+def exported(request: Any, tmp_path_factory: Any) -> tuple[Tokenizer, Any]:
     from transformers import AutoTokenizer
 
     folder = tmp_path_factory.mktemp("exported")
-    write_tokenizer(tokenizer_of(request.param), folder, 512)
-    return request.param, AutoTokenizer.from_pretrained(folder)
+    kind, format_ = request.param
+    ours = tokenizer_of(kind, chat=format_)
+    write_tokenizer(ours, folder, 512)
+    return ours, AutoTokenizer.from_pretrained(folder)
 
 
 @given(chat=messages.filter(bool), answer_next=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_transformers_fills_in_the_template_alike(
-    exported: tuple[str, Any], chat: list[dict[str, str]], answer_next: bool
+    exported: tuple[Tokenizer, Any], chat: list[dict[str, str]], answer_next: bool
 ) -> None:
     if spells_special(chat):
         return
-    kind, theirs = exported
+    ours, theirs = exported
     found = theirs.apply_chat_template(chat, add_generation_prompt=answer_next, return_dict=True)["input_ids"]
-    assert list(found) == tokenizer_of(kind).chat(chat, answer_next)
+    assert list(found) == ours.chat(chat, answer_next)
     text = theirs.apply_chat_template(chat, add_generation_prompt=answer_next, tokenize=False)
-    assert text == chat_text(chat, answer_next)
+    assert text == ours.chat_format.text(chat, answer_next)
 
 
-def test_transformers_adds_the_beginning_to_a_prompt(exported: tuple[str, Any]) -> None:
-    kind, theirs = exported
+def test_transformers_adds_the_beginning_to_a_prompt(exported: tuple[Tokenizer, Any]) -> None:
+    ours, theirs = exported
     for text in ("", "Bonjour", " deux  espaces ", "l'été\n\n12"):
-        assert list(theirs(text)["input_ids"]) == tokenizer_of(kind).prompt(text)
+        assert list(theirs(text)["input_ids"]) == ours.prompt(text)
 
 
 @mark.parametrize("kind", KINDS)
@@ -99,3 +137,36 @@ def test_a_user_cannot_end_his_turn_by_spelling_it(kind: str) -> None:
     assert ids.count(tokenizer.special.turn_end) == 1
     assert ids.count(tokenizer.special.turn_start) == 2
     assert "<|im_start|>system" in tokenizer.decode(ids)
+
+
+@mark.parametrize(("kind", "format_"), EVERY)
+def test_a_format_is_part_of_the_tokenizer(kind: str, format_: str, tmp_path: Any) -> None:
+    tokenizer = tokenizer_of(kind, chat=format_)
+    tokenizer.save(tmp_path)
+    again = Tokenizer.load(tmp_path)
+    assert (again.chat_format, again.hash) == (CHATS[format_], tokenizer.hash)
+    assert again.chat([{"role": "user", "content": "a"}]) == tokenizer.chat([{"role": "user", "content": "a"}])
+    assert tokenizer.without_bos().chat_format == CHATS[format_]
+    ids = [tokenizer.engine.token_to_id(token) for token in special_tokens(CHATS[format_])]
+    assert ids == list(range(len(ids))), "single ids, the first ones"
+    others = {tokenizer_of(kind, chat=other).hash for other in CHATS if other != format_}
+    assert tokenizer.hash not in others
+
+
+@mark.parametrize("format_", CHATS)
+def test_an_adopted_tokenizer_is_given_the_format(format_: str, tmp_path: Any) -> None:
+    write_tokenizer(tokenizer_of(), tmp_path, 512)
+    ours = adopt(str(tmp_path), CHATS[format_])
+    chat = [{"role": "user", "content": "la mer ?"}, {"role": "assistant", "content": "oui"}]
+    assert ours.chat_format == CHATS[format_]
+    assert ours.about["appended"] == (0 if format_ == "chatml" else 4)
+    assert ours.chat(chat)[: len(ours.chat(chat[:1]))] == ours.chat(chat[:1])
+
+
+def test_a_recipe_names_a_format() -> None:
+    assert chat_format(None) == chat_format(Chat()) == CHATML
+    assert chat_format(Chat(format="klovis")) == KLOVIS
+    marks = CHATS["own"].marks
+    own = Chat(format="own", system=marks["system"], user=marks["user"], assistant=marks["assistant"], end="<|fin|>")
+    assert chat_format(own) == CHATS["own"]
+    assert SPECIAL[:4] == RESERVED

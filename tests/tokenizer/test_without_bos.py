@@ -20,8 +20,8 @@ from calame.shards.rows import IGNORE
 from calame.tokenizer.prepare import prepare
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.pretrain import training_stream
-from calame.tuning.conversations import Conversation
 from calame.tuning.encode import encode
+from calame.tuning.messages import Conversation
 
 CHAT = [{"role": "user", "content": "l'été ?"}, {"role": "assistant", "content": "la mer"}]
 
@@ -46,7 +46,7 @@ def test_all_that_changes_is_the_beginning(pair: tuple[Tokenizer, Tokenizer], tm
 
 
 def test_conversations_learn_the_same_tokens(pair: tuple[Tokenizer, Tokenizer]) -> None:
-    examples = [encode(Conversation(CHAT, "here"), tokenizer, 64) for tokenizer in pair]
+    examples = [encode(Conversation(tuple(CHAT), "here"), tokenizer, 64) for tokenizer in pair]
     assert examples[0] is not None and examples[1] is not None
     assert examples[0].tokens[1:].tolist() == examples[1].tokens.tolist()
     assert examples[0].targets[1:].tolist() == examples[1].targets.tolist()

@@ -70,6 +70,19 @@ def test_select_reads_the_last_attempt_at_a_step(trained: Path, tmp_path: Path) 
     assert read_json(tmp_path / "selected" / "selected.json")["step"] == 8
 
 
+def test_select_weighs_the_slices_as_it_is_told_now(trained: Path, tmp_path: Path) -> None:
+    """Whatever val/mixed was recorded with: other weights choose anew among the checkpoints that are kept."""
+    record = telemetry.Telemetry("pretrain", trained)
+    for step, french, italian in ((4, 3.0, 1.0), (8, 2.0, 2.2), (10, 1.0, 4.0)):
+        values = {"val/fr-a/loss": french, "val/it-a/loss": italian, "val/ood-fr-b/loss": 0.0, "val/mixed/loss": 9.0}
+        record.write(step, **values, **{"val/micro/loss": 5.0 - step / 10})
+    for mixed, step in (("even", 4), ({"fr-a": 0.9, "it-a": 0.1}, 10), ({"fr-a": 0.6, "it-a": 0.4}, 8), ("micro", 10)):
+        select("best:val/mixed/loss", trained, tmp_path / "selected", mixed)
+        assert read_json(tmp_path / "selected" / "selected.json")["step"] == step, mixed
+    with raises(UserError, match="no weight for it-a"):
+        select("best:val/mixed/loss", trained, tmp_path / "selected", {"fr-a": 1.0})
+
+
 def test_an_unknown_metric_is_refused_with_those_there_are(trained: Path, tmp_path: Path) -> None:
     with raises(UserError, match="no checkpoint has a val/mixed/los") as error:
         select("best:val/mixed/los", trained, tmp_path)

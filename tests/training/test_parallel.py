@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.tensor import Shard, distribute_tensor
 
-from builders import RandomData, cpu, decoder_of, plan_of, random_rows, trainer_of
+from builders import RandomData, cpu, decoder_of, plan_of, random_rows, slice_of, trainer_of
 from calame.model import loss as loss_
 from calame.model.device import Device
 from calame.recipe.errors import UserError
@@ -31,8 +31,9 @@ from calame.training.batch import LossFunction
 from calame.training.loop import Progress, Trainer
 from calame.training.muon import GatheredMuon
 from calame.training.parallel import Team, check_devices, choose_mode, join
+from calame.training.setup import validation_observer
 from calame.training.sharding import GradientSums, spread
-from calame.training.validate import Slice, SliceLoss, validate
+from calame.training.validate import Loss, summed_up, validate
 from team import together
 
 STEPS = 50
@@ -240,18 +241,18 @@ def test_gradients_are_summed_once_a_step(tmp_path: Path) -> None:
     assert together(2, sums_in_a_step, "fsdp", tmp_path) == [([norms, 1, 1], 3)] * 2
 
 
-def validated(rows: Rows, mode: str) -> dict[str, SliceLoss]:
+def validated(rows: Rows, mode: str) -> dict[str, Loss]:
     """Twice, with a step between: what was gathered for the first must not be used by the second."""
     model, team = decoder_of(), replace(join(), mode=mode)
     laid = spread(model, team, cpu())
     loss = LossFunction(model, cpu(), True, "dense", False)
-    slices = [Slice("fr-a", rows[:7], 900, 7, 7), Slice("it-b", rows[7:], 800, 4, 7)]
+    slices = [slice_of("fr-a", rows[:7]), slice_of("it-b", rows[7:])]
     validate(loss, slices, 2, team=team)
     laid.settle()
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(1.01)
-    return validate(loss, slices, 2, team=team)
+    return summed_up(validate(loss, slices, 2, team=team))
 
 
 @mark.parametrize("mode", ("ddp", "fsdp"))
@@ -270,8 +271,8 @@ def test_validation_is_that_of_one(mode: str) -> None:
 def moments_after_validation(folder: Path) -> int:
     """How many tensors the optimizer names right after an observer has used the model."""
     made = trainer(folder, "fsdp", PLAN)
-    slices = [Slice("fr-a", random_rows(4, 16), 900, 7, 7)]
-    made.observers = [(64, lambda progress: {"val": validate(made.loss, slices, 2, team=made.team)["micro"].loss})]
+    slices = [slice_of("fr-a", random_rows(4, 16))]
+    made.observers = [(64, validation_observer(made.loss, slices, "even", 32, made.team))]
     made._step()
     made._observe()
     return len(made.optimizer.tensors(made.model))

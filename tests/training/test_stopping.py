@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from pytest import MonkeyPatch, fixture, mark, raises
 
-from builders import plan_of, random_rows, trainer_of
+from builders import plan_of, random_rows, slice_of, trainer_of
 from calame.run import checkpoint, telemetry
 from calame.training import stopping
 from calame.training.loop import Progress, Trainer
 from calame.training.setup import validation_observer
+from calame.training.slices import Slice
 from calame.training.stopping import Interrupted, poll
-from calame.training.validate import Slice
 
 STEPS = 12
 FULL = plan_of(tokens=STEPS * 64, save_every=256)
@@ -28,13 +28,13 @@ FULL = plan_of(tokens=STEPS * 64, save_every=256)
 
 def slices() -> list[Slice]:
     rows = random_rows(24, 16, seed=5)
-    return [Slice(f"fr-{name}", rows[start : start + 12], 500, 3, 2) for name, start in (("a", 0), ("b", 12))]
+    return [slice_of(f"fr-{name}", rows[start : start + 12]) for name, start in (("a", 0), ("b", 12))]
 
 
 def trainer(folder: Path, before: Callable[[Progress], Any] = lambda progress: None, **plan: Any) -> Trainer:
     """Validates every third step, in twelve micro-batches a slice; `before` is called first."""
     made = trainer_of(folder, plan_of(**{**vars(FULL), **plan}))
-    measure = validation_observer(made.loss, slices(), 16)
+    measure = validation_observer(made.loss, slices(), "even", 16)
 
     def ask(progress: Progress) -> dict[str, Any]:
         before(progress)
@@ -101,7 +101,7 @@ def test_the_validation_ends_within_a_micro_batch_and_the_model_trains_on(tmp_pa
     made = trainer(tmp_path)
     seen: list[int] = []
     made.loss.model.register_forward_hook(lambda *_: seen.append(1))
-    observe = validation_observer(made.loss, slices(), 16)
+    observe = validation_observer(made.loss, slices(), "even", 16)
     with stopping.requests() as stop:
         made.loss.model.register_forward_pre_hook(lambda *_: setattr(stop, "code", 75) if len(seen) == 4 else None)
         with raises(stopping.Cut):

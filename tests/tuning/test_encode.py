@@ -10,8 +10,8 @@ from pytest import mark
 from builders import tokenizer_of
 from calame.shards.rows import IGNORE
 from calame.tokenizer.policy import ROLES
-from calame.tuning.conversations import Conversation
 from calame.tuning.encode import encode
+from calame.tuning.messages import Conversation
 
 THREE_TURNS = (
     {"role": "system", "content": "Sois bref."},
@@ -86,3 +86,14 @@ def test_it_is_cut_at_a_turn_and_never_within_an_answer(turns: list[tuple[str, s
 
 def test_users_and_systems_are_never_learnt() -> None:
     assert encode(conversation(("system", "a"), ("user", "b")), tokenizer_of(), 100) is None
+
+
+def test_a_silent_answer_is_read_and_not_learnt() -> None:
+    tokenizer = tokenizer_of()
+    whole = encode(Conversation(THREE_TURNS, "a"), tokenizer, 10_000)
+    silent = encode(Conversation(THREE_TURNS, "a", silent=frozenset({2, 4})), tokenizer, 10_000)
+    assert whole is not None and silent is not None
+    assert silent.tokens.tolist() == whole.tokens.tolist()
+    assert silent.learnt == len(tokenizer.turn(THREE_TURNS[6])[1]) < whole.learnt
+    last = len(tokenizer.chat(THREE_TURNS[:6])) - 1
+    assert np.array_equal(silent.targets[last:], whole.targets[last:])

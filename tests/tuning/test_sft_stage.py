@@ -9,46 +9,25 @@ from typing import Any
 import torch
 from pytest import MonkeyPatch, fixture, mark, raises
 
-from builders import corpus_of, recipe_of, rows_of, shards_of, texts, tokenizer_of
+from builders import tokenizer_of
 from calame.corpus.decisions import TRAIN, read_decisions
 from calame.corpus.gather import read_documents
+from calame.inference.load import load_any
 from calame.recipe.errors import UserError
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint, telemetry
-from calame.run.files import read_json
+from calame.run.files import file_digest, read_json
 from calame.tokenizer.tokenizer import Tokenizer
-from calame.training import loop
-from calame.training.pretrain import pretrain
-from calame.tuning.sft import _data, gather_examples, tune
-
-PROSE = " ".join(f"Phrase {i} du conte, qui raconte la mer et la lune." for i in range(8))
+from calame.tuning.encode import Example
+from calame.tuning.gather import gather_examples
+from calame.tuning.kept import kept
+from calame.tuning.sft import _data, tune
+from tuned import losses, recipe, stages_before, stop_once
 
 
 @fixture(scope="module")
 def before(tmp_path_factory: Any) -> dict[str, Path]:
-    """The folders of the stages before, and under `start` the checkpoint to begin from."""
-    folder = tmp_path_factory.mktemp("before")
-    rows = rows_of([f"{number}. {PROSE}" for number in range(30)] + texts(100))
-    corpus = corpus_of(folder, {"a": rows}, share=0.2)
-    shards = shards_of(folder, corpus, tokenizer_of())
-    tokenizer_of().save(folder / "tokenizer")
-    (folder / "pretrain").mkdir()
-    pretrain(recipe({}), shards, folder / "tokenizer", folder / "pretrain", folder / "run", None)
-    start = checkpoint.newest_valid(folder / "pretrain" / "checkpoints")
-    assert start is not None
-    return {
-        "tokenizer": folder / "tokenizer",
-        "corpus": corpus.joined,
-        "corpus/a": corpus.sources["a"],
-        "shards/a": shards["a"],
-        "start": start,
-    }
-
-
-def recipe(sft: dict[str, Any], **changes: Any) -> Recipe:
-    asked = {"conversations": {"c": {"from": "own-text"}}, "epochs": 1, **sft}
-    pretraining = {"pretrain__tokens": 4096, "pretrain__batch": 512, "pretrain__context": 256}
-    return recipe_of(**{"sft": asked, "execution__log_every": 1, **pretraining, **changes})
+    return stages_before(tmp_path_factory.mktemp("before"))
 
 
 def talks(folder: Path, number: int = 60) -> str:
@@ -71,10 +50,6 @@ def run(wanted: Recipe, before: dict[str, Path], folder: Path) -> None:
     tune(wanted, before, before["start"], folder, folder.parent / "run", None)
 
 
-def losses(folder: Path) -> dict[int, float]:
-    return {line["step"]: line["train/loss"] for line in telemetry.read(folder) if "train/loss" in line}
-
-
 def test_a_tuned_model_has_learnt_the_answers(before: dict[str, Path], tmp_path: Path) -> None:
     wanted = recipe(
         {"conversations": {"c": {"from": talks(tmp_path)}}, "epochs": 4.5, "optimizer": {"learning_rate": 0.01}}
@@ -82,9 +57,9 @@ def test_a_tuned_model_has_learnt_the_answers(before: dict[str, Path], tmp_path:
     run(wanted, before, tmp_path / "sft")
     found = losses(tmp_path / "sft")
     assert found[max(found)] < found[1] - 1
-    assert read_json(tmp_path / "sft" / "conversations.json") == {
-        "c": {"read": 60, "used": 60, "cut at a turn": 0, "refused": {}}
-    }
+    ledger = read_json(tmp_path / "sft" / "conversations.json")["c"]
+    assert (ledger["read"], ledger["used"], ledger["cut at a turn"], ledger["dropped"]) == (60, 60, 0, {})
+    assert ledger["licenses"] == {"not stated": 60}
     assert Tokenizer.load(tmp_path / "sft" / "tokenizer").hash == tokenizer_of().hash
     assert any("val/mixed/loss" in line for line in telemetry.read(tmp_path / "sft"))
     assert {line["stage"] for line in telemetry.read(tmp_path / "run")} == {"sft/chat"}
@@ -135,24 +110,31 @@ def test_own_text_uses_training_documents_only(before: dict[str, Path], tmp_path
     assert len(examples) > len(numbers)
 
 
-def decoded(examples: list[Any]) -> list[str]:
-    return [tokenizer_of().decode(example.tokens.tolist(), special=True) for example in examples]
+def decoded(groups: list[list[Example]]) -> list[str]:
+    return [tokenizer_of().decode(example.tokens.tolist(), special=True) for (example,) in groups]
 
 
 def test_what_is_refused_and_cut_is_counted_with_its_reason(before: dict[str, Path], tmp_path: Path) -> None:
     path = tmp_path / "odd.jsonl"
     short = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]
     long = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "mer " * 400}]
-    rows = [short, [*short, *long], long, [{"role": "user", "content": "a"}], [{"role": "gpt", "content": "a"}], []]
+    rows = [
+        short,
+        [*short, *long],
+        long,
+        [{"role": "user", "content": "a"}],
+        [{"role": "narrator", "content": "a"}],
+        [],
+    ]
     path.write_text("\n".join(json.dumps({"messages": row}) for row in rows) + "\nbroken\n")
     wanted = recipe({"conversations": {"c": {"from": str(path)}}})
     examples = gather_examples(wanted, before, tokenizer_of(), tmp_path)
     assert len(examples) == 2
     part = read_json(tmp_path / "conversations.json")["c"]
     assert (part["read"], part["used"], part["cut at a turn"]) == (7, 2, 1)
-    assert sum(part["refused"].values()) == 5
-    for reason in ("no answer fits into the context", "the assistant says nothing", "role 'gpt' is none of"):
-        assert any(name.startswith(reason) for name in part["refused"])
+    assert sum(part["dropped"].values()) == 5
+    for reason in ("no answer fits into the context", "the assistant says nothing", "unknown role 'narrator'"):
+        assert part["dropped"][reason] == 1 and part["samples"][reason][0]["place"].startswith("odd.jsonl:")
 
 
 def test_nothing_to_learn_from_is_refused_with_the_reasons(before: dict[str, Path], tmp_path: Path) -> None:
@@ -167,20 +149,50 @@ def test_stopped_and_gone_on_it_is_the_same_tuning(
 ) -> None:
     wanted = recipe({"replay": 0.3, "epochs": 2})
     run(wanted, before, tmp_path / "whole" / "sft")
-
-    class Stop(Exception):
-        pass
-
-    def stopping(trainer: loop.Trainer) -> Any:
-        if trainer.progress.step == 7:
-            raise Stop
-        return step(trainer)
-
-    step = loop.Trainer._step
-    monkeypatch.setattr(loop.Trainer, "_step", stopping)
-    with raises(Stop):
-        run(wanted, before, tmp_path / "stopped" / "sft")
-    monkeypatch.setattr(loop.Trainer, "_step", step)
+    stop_once(monkeypatch, 7, lambda: run(wanted, before, tmp_path / "stopped" / "sft"))
     run(wanted, before, tmp_path / "stopped" / "sft")
     assert len(losses(tmp_path / "whole" / "sft")) > 8
     assert losses(tmp_path / "whole" / "sft") == losses(tmp_path / "stopped" / "sft")
+
+
+def test_adapters_learn_beside_and_a_whole_model_stands_in_its_place(before: dict[str, Path], tmp_path: Path) -> None:
+    keys = {"conversations": {"c": {"from": talks(tmp_path)}}, "epochs": 3, "schedule": {"warmup": 0}}
+    wanted = recipe({**keys, "lora": {"rank": 4}, "optimizer": {"learning_rate": 0.02}})
+    run(wanted, before, tmp_path / "sft")
+    found = losses(tmp_path / "sft")
+    assert found[max(found)] < found[1] - 0.2
+    loaded = load_any(str(tmp_path / "sft"), device="cpu")
+    assert loaded.tuned and loaded.origin.endswith("checkpoints/" + Path(loaded.origin).name)
+    whole = checkpoint.newest_valid(tmp_path / "sft" / "checkpoints")
+    adapters = checkpoint.newest_valid(tmp_path / "sft" / "adapter" / "checkpoints")
+    assert whole is not None and adapters is not None
+    weights, given = (checkpoint.load(folder)[0]["model"] for folder in (whole, before["start"]))
+    learnt = checkpoint.load(adapters)[0]["model"]
+    assert weights.keys() == given.keys() and torch.equal(weights["embed_tokens.weight"], given["embed_tokens.weight"])
+    maps = [name for name in weights if name.endswith("_proj.weight")]
+    assert not any(torch.equal(weights[name], given[name]) for name in maps)
+    a, b = (learnt[f"layers.0.mlp.up_proj.parametrizations.weight.0.{side}"] for side in "ab")
+    name = "layers.0.mlp.up_proj.weight"
+    assert torch.allclose(weights[name], given[name] + 2.0 * b @ a, atol=1e-5)
+    before_again = file_digest(whole / "model.safetensors")
+    run(wanted, before, tmp_path / "sft")  # nothing is left to do
+    assert file_digest(whole / "model.safetensors") == before_again
+
+
+def test_a_stopped_tuning_goes_on_with_what_was_read(before: dict[str, Path], tmp_path: Path) -> None:
+    """Whatever has become of the file since: its content is in the stage's fingerprint, or it is of the hub."""
+    path = Path(talks(tmp_path))
+    wanted = recipe({"conversations": {"c": {"from": str(path), "repeat": 2}}})
+    run(wanted, before, tmp_path / "sft")
+    groups = kept(tmp_path / "sft", lambda: [])
+    assert len(groups) == 120 and sum(groups[0] is group for group in groups) == 2
+    path.unlink()
+    run(wanted, before, tmp_path / "sft")
+
+
+def test_a_set_that_gives_nothing_is_refused_by_its_name(before: dict[str, Path], tmp_path: Path) -> None:
+    path = tmp_path / "odd.jsonl"
+    path.write_text('{"text": "a"}\n{"text": "b"}\n')
+    sets = {"c": {"from": talks(tmp_path)}, "odd": {"from": str(path)}}
+    with raises(UserError, match=r"sft\.conversations\.odd: no conversation in it .*columns of no format: text \(2\)"):
+        run(recipe({"conversations": sets}), before, tmp_path / "sft")

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from calame.corpus.fetch import recipe_lines
 from calame.recipe.catalogue import KNOWN_FROM, PREFIX, READ_AS_TEXT, Entry, catalogue, find_entry
 
+TUNED = {"conversations": ("sft", "conversations"), "preferences": ("dpo", "pairs")}
+
 
 def describe_sources(language: str | None = None, kind: str | None = None) -> Iterator[str]:
     """A line a source: name, kind, languages, how to get it, who named it, what it is."""
@@ -54,6 +56,11 @@ def describe_entry(name: str) -> Iterator[str]:
         yield ""
         yield "in a recipe:"
         yield f"  corpus: {{sources: {{{name}: {{from: {PREFIX}{name}}}}}}}"
+    elif entry.kind in TUNED and "from" in entry.keys:
+        yield ""
+        yield "in a recipe:"
+        section, below = TUNED[entry.kind]
+        yield f"  {section}: {{{below}: {{{name}: {{from: {PREFIX}{name}}}}}}}"
     elif entry.fetchable:
         yield ""
         yield f"calame corpus fetch {name} --to FOLDER" + (", then" if entry.kind in READ_AS_TEXT else "")

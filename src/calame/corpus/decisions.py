@@ -16,12 +16,13 @@ from pathlib import Path
 import numpy as np
 import zstandard
 
-TRAIN, VALIDATION, DUPLICATE, NEAR, REPEATED, POOR = 0, 1, 2, 3, 4, 5
+TRAIN, VALIDATION, DUPLICATE, NEAR, REPEATED, POOR, UNUSED = 0, 1, 2, 3, 4, 5, 6
 DROPPED = {  # decisions by which a document goes, with their names in the ledger
     DUPLICATE: "exact duplicate",
     NEAR: "near duplicate",
     REPEATED: "little but repeated paragraphs",
     POOR: "low quality",
+    UNUSED: "out of domain, and not needed for validation",
 }
 
 

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from calame.corpus.readers.row import Row
 from calame.recipe.corpus import Source
 from calame.recipe.errors import refuse
+from calame.recipe.tuning import RowSet
 from calame.run.progress import say
 
 
-def hub_rows(name: str, source: Source, key: str) -> Iterator[Row]:
+def hub_rows(name: str, source: Source | RowSet, key: str) -> Iterator[Row]:
     """The rows of a hub data set in its own order. Raises `UserError` if it cannot be opened."""
     try:
         import datasets

@@ -7,7 +7,7 @@ near.json, near.svg, near.jsonl.zst  where near duplicates were looked for (dedu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,8 +31,10 @@ def join(
     folder: Path,
     dedup: Dedup | None = None,
     judges: Sequence[Decider] = (),
+    ood: Collection[str] = (),
 ) -> None:
-    """Decide each document's place. Sources come in order of priority: the first to hold a text keeps it.
+    """Decide each document's place. Sources come in order of priority: the first to hold a text keeps it. Those that
+    are out of domain (`ood`) give validation text alone.
 
     `judges` drop what is not good enough, before near duplicates are looked for among what is left. Raises `UserError`
     naming each (source, language) slice that cannot give validation text and keep some to train on.
@@ -50,7 +52,7 @@ def join(
 
         drop_paragraphs(pool, dedup.paragraphs, folder)
         drop_exact(pool)  # texts may be equal now
-    reserve(pool, validation)
+    reserve(pool, validation, ood)
     ledgers = {}
     for name, source in sources.items():
         with atomic(folder / f"{name}.npy") as file:
@@ -59,7 +61,7 @@ def join(
         _show(ledgers[name], source, pool.decisions[pool.rows(name)])
         assert ledgers[name].balances()
     write_json(folder / "ledger.json", {name: ledger.to_json() for name, ledger in ledgers.items()})
-    write_json(folder / "validation.json", describe(pool))
+    write_json(folder / "validation.json", describe(pool, ood))
 
 
 def _close(gathered: dict, pool: Pool, name: str) -> SourceLedger:

@@ -1,24 +1,30 @@
-"""Validation is reserved: whole groups, from each slice (source x language) its share, before anything is sampled."""
+"""Validation is reserved: whole groups, from each slice (source x language) its share, before anything is sampled.
+
+Of a source that is out of domain nothing is trained on: as much of it as validation needs is reserved, the rest goes.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
-from calame.corpus.decisions import VALIDATION
+from calame.corpus.decisions import TRAIN, UNUSED, VALIDATION
 from calame.corpus.forest import Forest
 from calame.corpus.pool import Pool
 from calame.recipe.corpus import ValidationText
 from calame.recipe.errors import Problem, UserError
+from calame.recipe.slices import slice_name
 from calame.run.files import digest
 
 
-def reserve(pool: Pool, validation: ValidationText) -> None:
-    """Give each slice its share of validation, whole groups in the order of their hash.
+def reserve(pool: Pool, validation: ValidationText, ood: Collection[str] = ()) -> None:
+    """Give each slice its share of validation, whole groups in the order of their hash. ood: sources out of domain.
 
     Raises `UserError` naming each slice that cannot give validation text and keep some to train on.
     """
     kept = np.flatnonzero(pool.kept)
-    table = _Table(pool, kept)
+    table = _Table(pool, kept, ood)
     problems: list[Problem] = []
     for at, (name, languages) in enumerate(pool.languages.items()):
         slices = [at * table.width + code for code in range(len(languages))]
@@ -31,14 +37,18 @@ def reserve(pool: Pool, validation: ValidationText) -> None:
     if problems:
         raise UserError(problems)
     pool.decisions[kept[table.taken[table.group_of]]] = VALIDATION
+    for name in ood:
+        decisions = pool.decisions[pool.rows(name)]  # a view
+        decisions[decisions == TRAIN] = UNUSED
 
 
 class _Table:
     """The kept documents' bytes by group and slice. A slice's code is its source's place x `width` + its language's."""
 
-    def __init__(self, pool: Pool, kept: np.ndarray):
+    def __init__(self, pool: Pool, kept: np.ndarray, ood: Collection[str]):
         self.width = max(len(languages) for languages in pool.languages.values())
         slices = len(pool.languages) * self.width
+        self.trained = np.repeat([name not in ood for name in pool.languages], self.width)  # by slice
         # By hash: an order without meaning.
         _, self.group_of = np.unique(_groups(pool)[kept], return_inverse=True)
         source = np.searchsorted(pool.begins, kept, "right") - 1
@@ -53,16 +63,17 @@ class _Table:
         self.begins = np.searchsorted(self.group, np.arange(len(self.taken) + 1))  # each group's first cell
 
     def reserve(self, code: int, validation: ValidationText) -> None:
-        """Take groups until the slice has its share. A group is only taken while every slice in it keeps another one
-        to train on, and goes to validation with all that it holds."""
+        """Take groups until the slice has its share (out of domain: all that is wanted at most). A group is only taken
+        while every slice in it that is trained on keeps another one, and goes to validation with all that it holds."""
         cells = np.flatnonzero(self.slice == code)
-        wanted = min(self.totals[code] * validation.share, validation.most)
+        share = validation.share if self.trained[code] else 1.0
+        wanted = min(self.totals[code] * share, validation.most)
         for group in self.group[cells][_in_order(self.bytes[cells])]:
             if self.reserved[code] >= wanted:
                 return
             own = slice(self.begins[group], self.begins[group + 1])
             spoken = self.slice[own]
-            if not self.taken[group] and (self.left[spoken] > 1).all():
+            if not self.taken[group] and (self.left[spoken[self.trained[spoken]]] > 1).all():
                 self.taken[group] = True
                 self.reserved[spoken] += self.bytes[own]
                 self.left[spoken] -= 1
@@ -106,15 +117,15 @@ def _cannot_reserve(source: str, language: str) -> Problem:
     )
 
 
-def describe(pool: Pool) -> dict[str, dict]:
-    """Each validation slice `LANGUAGE-SOURCE`: documents, bytes, and one hash of exactly which texts."""
+def describe(pool: Pool, ood: Collection[str] = ()) -> dict[str, dict]:
+    """Each validation slice, by its name: documents, bytes, and one hash of exactly which texts."""
     slices = {}
     for name, languages in pool.languages.items():
         keys, decisions = pool.keys[pool.rows(name)], pool.decisions[pool.rows(name)]
         for code, language in enumerate(languages):
             chosen = keys[(keys["language"] == code) & (decisions == VALIDATION)]
             if len(chosen):
-                slices[f"{language}-{name}"] = {
+                slices[slice_name(language, name, name in ood)] = {
                     "language": language,
                     "source": name,
                     "documents": len(chosen),

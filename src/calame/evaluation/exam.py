@@ -31,6 +31,10 @@ from calame.run.progress import say
 from calame.run.tables import table, text_table
 
 ANSWER_TOKENS = 48
+KINDS = {  # what the built-in world asks, in words
+    "recall": "Facts that stand in the text that it read",
+    "inference": "What follows from two facts, or from a rule",
+}
 SHOWN = 9  # answers that the report quotes
 
 
@@ -90,7 +94,8 @@ def read_questions(location: str, recipe: Recipe | None) -> list[Question]:
 
 def _embedded(recipe: Recipe) -> Iterator[dict[str, Any]]:
     """The questions of the embedded world, as the corpus was written from it."""
-    source = next((s for s in recipe.corpus.sources.values() if s.location == "builtin:petit-monde"), None)
+    sources = (recipe.corpus.sources[name] for name in recipe.corpus.trained)
+    source = next((s for s in sources if s.location == "builtin:petit-monde"), None)
     if source is None:
         raise refuse("evaluation.questions", "no source of the corpus is builtin:petit-monde", "a .jsonl file")
     seed = recipe.seed if source.seed is None else source.seed
@@ -231,6 +236,28 @@ def _numbers(row: Mapping[str, Any]) -> list[str]:
         f"{row['right']:.1%} ± {row['stderr']:.1%}",
         *(f"{row[name]:.1%}" for name in ("most_frequent", "shuffled_facts", "stopped")),
     ]
+
+
+def words(found: ByModel) -> list[str]:
+    """What the last model can and cannot answer: a sentence a kind of question, from the scores beside the better of
+    the two baselines. Better than a baseline is what lies 1.96 standard errors above it (95 %)."""
+    *_, last = found.values()
+    kinds: dict[str, list[str]] = {}
+    for row in last["table"]:
+        kinds.setdefault(row["kind"], []).append(_sentence(row))
+    return [f"{KINDS.get(kind, f'Questions of kind {kind}')}: {'; '.join(parts)}." for kind, parts in kinds.items()]
+
+
+def _sentence(row: Mapping[str, Any]) -> str:
+    base = max(row["most_frequent"], row["shuffled_facts"])
+    numbers = f"{row['right']:.0%} of {row['questions']} right, {base:.0%} without knowing anything"
+    if row["right"] - 1.96 * row["stderr"] <= base:
+        verdict = "it cannot: no better than without knowledge"
+    elif row["right"] < 0.5:
+        verdict = "more often wrong than right"
+    else:
+        verdict = "it can"
+    return f"{row['language']} {verdict} ({numbers})".lstrip()
 
 
 def shortfalls(require: Mapping[str, float], found: ByModel) -> list[str]:

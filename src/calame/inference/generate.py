@@ -32,7 +32,7 @@ def complete(
     the tokenizer's stop ids. An answer depends neither on the other prompts nor on `at_once`; equal prompts draw
     different numbers. Raises `UserError` for a prompt that leaves no position free."""
     requests = _requests(loaded, prompts, sampling, stops)
-    for _ in run(loaded, requests, at_once):
+    for _ in run(_batch(loaded, requests, at_once), requests):
         pass
     texts = [r.text if r.stream else loaded.tokenizer.decode(r.said) for r in requests]
     return [Completion(tuple(r.said), text, r.stopped) for r, text in zip(requests, texts, strict=True)]
@@ -45,33 +45,39 @@ def stream_ids(loaded: Loaded, prompts: Sequence[Sequence[int]], sampling: Sampl
     that leaves no position free.
     """
     requests = _requests(loaded, prompts, sampling)
-    for _ in run(loaded, requests, len(requests)):
-        yield [request.ids[-1] for request in requests]
+    told = 0
+    for _ in run(_batch(loaded, requests, len(requests)), requests):
+        while any(len(r.ids) > told for r in requests) and all(len(r.ids) > told or r.ended for r in requests):
+            yield [r.ids[min(told, len(r.ids) - 1)] for r in requests]
+            told += 1
 
 
 def stream_text(loaded: Loaded, prompt: Sequence[int], sampling: Sampling, stops: Sequence[str] = ()) -> Iterator[str]:
     """The text of one completion as it comes."""
     request = Request.of(loaded, prompt, sampling, stream=TextStream(loaded.tokenizer, stops))
     shown = 0
-    for _ in run(loaded, [request], 1):
+    for _ in run(_batch(loaded, [request], 1), [request]):
         if len(request.text) > shown:
             yield request.text[shown:]
             shown = len(request.text)
 
 
-def run(loaded: Loaded, requests: Sequence[Request], at_once: int) -> Iterator[None]:
+def run(batch: Batch, requests: Sequence[Request]) -> Iterator[None]:
     """Continue requests until all have ended, and come back after each pass. The longest prompts go first, so that
     those read together are of like length."""
-    if not requests:
-        return
     waiting = deque(sorted(requests, key=lambda request: -len(request.prompt)))
-    batch = Batch(loaded, min(at_once, len(requests)), max(request.most for request in requests))
     while waiting or batch.running:
         if waiting and batch.free >= min(len(waiting), -(-batch.rows // JOINING)):
             batch.join([waiting.popleft() for _ in range(min(batch.free, len(waiting)))])
         else:
             batch.step()
         yield
+
+
+def _batch(loaded: Loaded, requests: Sequence[Request], at_once: int) -> Batch:
+    """For requests of these lengths, `at_once` of them side by side."""
+    most = max((request.most for request in requests), default=1)
+    return Batch(loaded, max(1, min(at_once, len(requests))), most)
 
 
 def _requests(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+import yaml
 from torch import nn
 
 from calame.model.config import ModelConfig
@@ -17,10 +19,11 @@ from calame.recipe.errors import refuse
 from calame.run import checkpoint
 from calame.run.files import read_json
 from calame.tokenizer.adopt import adopt
+from calame.tokenizer.policy import CHATML, ChatFormat
 from calame.tokenizer.tokenizer import Tokenizer, check_hash
 
 PASSED = "gate.json"
-"""In a folder that we exported: the figures of its gate, whether it is tuned, and a policy without BOS."""
+"""In a folder that we exported: the figures of its gate, whether it is tuned, a policy without BOS, a chat format."""
 
 
 @dataclass
@@ -40,22 +43,27 @@ class Loaded:
 
 
 def load_any(name: str, runs: str = "runs", device: str = "auto", base: bool = False) -> Loaded:
-    """`name`: a run (its tuned model, or with `base` its selected pretrained one), a checkpoint folder, or a Hugging
-    Face folder. Raises `UserError` if it is none of them."""
-    path = Path(name) if Path(name).exists() else Path(runs) / name
+    """`name`: a run (its most finished model, or with `base` its selected pretrained one), one of its trained stages
+    (RUN/sft/NAME), a checkpoint folder, or a Hugging Face folder. Raises `UserError` if it is none of them."""
+    path = run_folder(name, runs)
     if (path / "config.json").is_file():
         return load_huggingface(path, device)
     if checkpoint.STEP.match(path.name):
         return load_checkpoint(path, device)
-    if (found := _of_run(path, base)) is not None:
+    if (found := _of_run(path, base) or checkpoint.newest_valid(path / "checkpoints")) is not None:
         return load_checkpoint(found, device)
     what = "holds no trained model yet" if (path / "recipe.yaml").is_file() else "is no run, checkpoint or model folder"
     raise refuse(
         name,
         what,
-        "a run's name, a folder step-XXXXXXXX, or a folder with config.json",
+        "a run's name, its folder sft/NAME or dpo/NAME, a folder step-XXXXXXXX, or a folder with config.json",
         "train first: calame run RECIPE",
     )
+
+
+def run_folder(name: str, runs: str = "runs") -> Path:
+    """The folder that a run's name, or its path, stands for."""
+    return Path(name) if Path(name).exists() else Path(runs) / name
 
 
 def in_bf16(loaded: Loaded) -> Loaded:
@@ -70,13 +78,21 @@ def in_bf16(loaded: Loaded) -> Loaded:
 
 
 def _of_run(path: Path, base: bool) -> Path | None:
-    tuned = sorted((path / "sft").glob("*/checkpoints")) if not base else []
-    for folder in tuned:
-        if (newest := checkpoint.newest_valid(folder)) is not None and (folder.parent / "done.json").is_file():
+    for folder in _tunings(path) if not base else ():
+        if (newest := checkpoint.newest_valid(folder / "checkpoints")) and (folder / "done.json").is_file():
             return newest
     if (path / "selected.json").is_file():
         return path / "pretrain" / "checkpoints" / read_json(path / "selected.json")["checkpoint"]
     return checkpoint.newest_valid(path / "pretrain" / "checkpoints")
+
+
+def _tunings(path: Path) -> Iterator[Path]:
+    """The folders of the run's tunings, the most finished first; of several of a kind, that which its recipe names."""
+    saved = path / "recipe.yaml"
+    recipe = yaml.safe_load(saved.read_text(encoding="utf-8")) if saved.is_file() else {}
+    for kind in ("dpo", "sft"):
+        section = recipe.get(kind)
+        yield from [path / kind / section["name"]] if isinstance(section, dict) else sorted(path.glob(f"{kind}/*"))
 
 
 def load_checkpoint(folder: Path, device: str = "auto") -> Loaded:
@@ -95,7 +111,7 @@ def load_checkpoint(folder: Path, device: str = "auto") -> Loaded:
     model = Decoder(config)
     model.load_state_dict(weights)
     chosen = choose_device(device)
-    tuned = (stage / "conversations.json").is_file()
+    tuned = any((stage / name).is_file() for name in ("conversations.json", "preferences.json"))
     return Loaded(model.to(chosen.torch).eval(), tokenizer, chosen, tuned, str(folder))
 
 
@@ -107,6 +123,6 @@ def load_huggingface(folder: Path, device: str = "auto") -> Loaded:
     chosen = choose_device(device)
     exported = read_json(folder / PASSED) if (folder / PASSED).is_file() else {}
     tuned = exported.get("tuned", (folder / "chat_template.jinja").is_file())  # ours have a template in any case
-    tokenizer = adopt(str(folder))
+    tokenizer = adopt(str(folder), ChatFormat(**exported["chat"]) if "chat" in exported else CHATML)
     tokenizer = tokenizer.without_bos() if exported.get("bos") == "none" else tokenizer
     return Loaded(model.to(chosen.torch).eval(), tokenizer, chosen, tuned, str(folder))

@@ -14,13 +14,22 @@ from calame.inference.text import TextStream
 from calame.recipe.errors import refuse
 
 
+@dataclass(frozen=True)
+class Logprob:
+    """How likely a token was, nats, and the likeliest at its place by id."""
+
+    chosen: float
+    top: dict[int, float]
+
+
 @dataclass(eq=False)
 class Request:
     """A prompt, how it is continued, and its answer's `ids`, the stop id that ended it among them.
 
     limit: most new tokens that the sampling and the model's positions allow. repeat: how many requests of the same
     prompt and seed stand before it, which draw other numbers. stream: turns ids into `text`, where that is wanted as it
-    comes. stopped: it ended by itself, by a stop id or a stop string. ended: so, or at the limit."""
+    comes. top: so many logprobs are wanted beside the token's own, or None. stopped: it ended by itself, by a stop id
+    or a stop string. ended: so, at the limit, or given up. coming: tokens that were launched, at least so many."""
 
     prompt: Sequence[int]
     sampling: Sampling
@@ -28,10 +37,13 @@ class Request:
     limit: int
     repeat: int = 0
     stream: TextStream | None = None
+    top: int | None = None
     text: str = ""
     ids: list[int] = field(default_factory=list)
+    logprobs: list[Logprob] = field(default_factory=list)
     stopped: bool = False
     ended: bool = False
+    coming: int = 0
 
     @staticmethod
     def of(loaded: Loaded, prompt: Sequence[int], sampling: Sampling, **others: Any) -> Request:
@@ -67,9 +79,11 @@ class Request:
         identity = [self.sampling.seed, self.repeat, len(self.prompt), *self.prompt]
         return np.random.default_rng(identity).random(self.limit, np.float32)
 
-    def take(self, token: int) -> None:
+    def take(self, token: int, logprob: Logprob | None = None) -> None:
         """The next token of the answer."""
         self.ids.append(token)
+        if logprob is not None:
+            self.logprobs.append(logprob)
         self.stopped = token in self.stop_ids
         if self.stream and not self.stopped:
             self.text += self.stream.add(token)

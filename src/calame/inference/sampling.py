@@ -65,17 +65,25 @@ def knobs_of(samplings: Sequence[Sampling]) -> Tensor:
 class Needs:
     """What choosing for several rows together takes: for one who draws, all are ranked.
 
-    room: how many of the likeliest tokens are ranked, 0 where nobody draws. ngram: the longest that is not repeated."""
+    room: how many of the likeliest tokens are ranked, 0 where nobody draws. ngram: the longest that is not repeated.
+    top: so many logprobs are told beside the chosen token's own, or None."""
 
     room: int = 0
     repetition: bool = False
     ngram: int = 0
+    top: int | None = None
 
     @staticmethod
     def of(samplings: Sequence[Sampling], vocabulary: int) -> Needs:
         drawing = [s.top_k or vocabulary for s in samplings if s.temperature > 0]
-        room = min(vocabulary, 1 << (max(drawing) - 1).bit_length()) if drawing else 0  # few rooms, few graphs
-        return Needs(room, any(s.repetition_penalty != 1 for s in samplings), max(s.no_repeat_ngram for s in samplings))
+        room = min(vocabulary, rounded(max(drawing, default=0)))
+        repetition = any(sampling.repetition_penalty != 1 for sampling in samplings)
+        return Needs(room, repetition, rounded(max(sampling.no_repeat_ngram for sampling in samplings)))
+
+
+def rounded(number: int) -> int:
+    """Up to a power of two, so that there are few kinds of `Needs`."""
+    return 1 << (number - 1).bit_length() if number else 0
 
 
 def choose(logits: Tensor, knobs: Tensor, noise: Tensor, ids: Tensor, lengths: Tensor, needs: Needs) -> Tensor:

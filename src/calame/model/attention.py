@@ -19,6 +19,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from calame.model import flash4
+
 try:
     from torch.nn.attention import varlen
 
@@ -32,23 +34,31 @@ except ImportError:
     varlen_attn, CAUSAL, GROUPED = None, {}, {}
 
 
-NEWER = {"FA4": "flash_attn.cute", "FA3": "flash_attn_interface"}  # flash attention's own packages, the newest first
+NEWER = {"FA4": flash4.PACKAGE, "FA3": "flash_attn_interface"}  # flash attention's own packages, the newest first
+_flash4_taken = False  # by this process
 
 
-def take_newer_flash(device: torch.device) -> str | None:
+def take_newer_flash(device: torch.device, head_dim: int, heads: int, groups: int) -> str | None:
     """Let flash attention 4 or 3 take the place of the one that torch brings (2), where it is installed and the card is
-    one of its (Hopper, Blackwell). Returns which, or None. For the whole process."""
+    one of its (Hopper, Blackwell). Returns which, or None; one that does not run is passed over with a warning. For the
+    whole process."""
+    global _flash4_taken
+    _flash4_taken = False
     if device.type != "cuda" or torch.cuda.get_device_capability(device)[0] not in (9, 10):
         return None
     for name, package in NEWER.items():
         if _is_there(package):
             try:
-                torch.nn.attention.activate_flash_attention_impl(name)
-            except ImportError as error:  # of something that it needs
-                warnings.warn(f"{package} is installed but does not load ({error}); torch's own is used", stacklevel=2)
-                continue
-            torch.backends.cuda.enable_cudnn_sdp(False)  # it would be asked first
-            return name
+                if name == "FA4":
+                    flash4.try_out(device, head_dim, heads, groups)
+                    _flash4_taken = True
+                else:
+                    torch.nn.attention.activate_flash_attention_impl(name)
+                    torch.backends.cuda.enable_cudnn_sdp(False)  # it would be asked first
+                return name
+            except Exception as error:  # whatever a package raises that does not fit this torch, driver or card
+                what = f"{package} is installed but does not run ({type(error).__name__}: {error})"
+                warnings.warn(f"{what}; torch's own is used", stacklevel=2)
     return None
 
 
@@ -90,6 +100,8 @@ def document_edges(positions: np.ndarray, room: int) -> np.ndarray:
 def attend(query: Tensor, key: Tensor, value: Tensor, span: Span, dropout: float = 0.0) -> Tensor:
     """query: (batch, heads, time, head_dim); key, value: (batch, kv heads, time, head_dim), kv heads dividing heads.
     dropout: share of the attention weights left out, on the plain way only. Returns (batch, heads, time, head_dim)."""
+    if _flash4_taken and span.mask is None and not dropout and _fits_flash4(query, key):
+        return _attend_flash4(query, key, value, span)
     if span.edges is not None:
         assert not dropout, "attention over joined rows has no dropout"
         return _attend_varlen(query, key, value, span)
@@ -112,3 +124,17 @@ def _attend_varlen(query: Tensor, key: Tensor, value: Tensor, span: Span) -> Ten
         *flat, span.edges, span.edges, span.longest, span.longest, **CAUSAL, **(GROUPED if repeat > 1 else {})
     )
     return out.view(batch, time, heads, size).transpose(1, 2)
+
+
+def _fits_flash4(query: Tensor, key: Tensor) -> bool:
+    """Rows of one length that are trained on, in 16 bits; one token against a cache is another matter."""
+    return query.is_cuda and query.dtype in flash4.KINDS and query.shape[2] == key.shape[2] > 1
+
+
+def _attend_flash4(query: Tensor, key: Tensor, value: Tensor, span: Span) -> Tensor:
+    parts = [x.transpose(1, 2) for x in (query, key, value)]
+    if span.edges is None:
+        return flash4.flash4(*parts, None, 0)[0].transpose(1, 2)
+    flat = [x.flatten(0, 1) for x in parts]
+    out = flash4.flash4(*flat, span.edges, span.longest)[0]
+    return out.view(parts[0].shape).transpose(1, 2)

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import Field
 
-from calame.recipe.derive import Derived
+from calame.recipe.derived import Derived
 from calame.recipe.errors import Problem, UserError, refuse
 from calame.recipe.section import Section
 from calame.recipe.tree import Tree
@@ -26,6 +26,12 @@ KNOWN_FROM = {
     "none": "",
 }
 READ_AS_TEXT = ("text", "code", "parallel")
+CALLED = {  # where a recipe may call an entry, and which kinds of entries are for it
+    ("corpus", "sources"): READ_AS_TEXT,
+    ("sft", "conversations"): ("conversations", "preferences"),  # trees of ranked messages are both
+    ("dpo", "pairs"): ("preferences",),
+}
+USE = {"conversations": "conversations are for sft.conversations", "preferences": "preferences are for dpo.pairs"}
 EITHER = {"text": "template", "template": "text"}  # of these two keys the user's takes the place of the entry's
 
 
@@ -48,7 +54,8 @@ class Gallica(Section):
 
 
 class Entry(Section):
-    """A named source. `keys` are those of a recipe's source, `from` among them where it can be streamed."""
+    """A named source. `keys` are those of a recipe's source (or of its sets to tune on), `from` among them where it can
+    be streamed."""
 
     title: str
     kind: Literal["text", "code", "parallel", "conversations", "preferences"] = "text"
@@ -103,12 +110,12 @@ def find_entry(name: str, where: str) -> Entry:
 
 
 def fill_from_catalogue(tree: Tree) -> tuple[list[Derived], list[Problem]]:
-    """Put the keys of the entries that a recipe calls by name into its sources; the keys that it writes itself win.
+    """Put the keys of the entries that a recipe calls by name where it calls them; the keys that it writes itself win.
     Returns what was filled in, and what is wrong."""
     filled: list[Derived] = []
     problems: list[Problem] = []
-    for name, source in _called(tree):
-        path = ("corpus", "sources", name)
+    for section, name, source in _called(tree):
+        path = (*section, name)
         called = source["from"].removeprefix(PREFIX)
         try:
             entry = find_entry(called, tree.where(*path, "from"))
@@ -116,27 +123,32 @@ def fill_from_catalogue(tree: Tree) -> tuple[list[Derived], list[Problem]]:
             problems += error.problems
             source["from"] = "x"  # so that the other checks can still be made
             continue
-        if fault := _unreadable(called, entry):
+        if fault := _unreadable(called, entry, CALLED[section]):
             problems.append(Problem(tree.where(*path, "from"), fault[0], remedy=fault[1]))
         keys = {key: value for key, value in entry.keys.items() if EITHER.get(key) not in source}
+        if section != ("corpus", "sources"):
+            keys.setdefault("license", entry.license)
         new = {key: value for key, value in keys.items() if key == "from" or key not in source}
         source |= {"from": "x", **new}
         filled += [Derived(".".join((*path, key)), value, f"{PREFIX}{called}") for key, value in new.items()]
     return filled, problems
 
 
-def _called(tree: Tree) -> Iterator[tuple[str, dict[str, Any]]]:
-    corpus = tree.data.get("corpus")
-    sources = corpus.get("sources") if isinstance(corpus, dict) else None
-    for name, source in sources.items() if isinstance(sources, dict) else ():
-        if isinstance(source, dict) and str(source.get("from", "")).startswith(PREFIX):
-            yield name, source
+def _called(tree: Tree) -> Iterator[tuple[tuple[str, str], str, dict[str, Any]]]:
+    """(section, name, keys) of each source that calls an entry."""
+    for section in CALLED:
+        above = tree.data.get(section[0])
+        sources = above.get(section[1]) if isinstance(above, dict) else None
+        for name, source in sources.items() if isinstance(sources, dict) else ():
+            if isinstance(source, dict) and str(source.get("from", "")).startswith(PREFIX):
+                yield section, name, source
 
 
-def _unreadable(name: str, entry: Entry) -> tuple[str, str] | None:
-    """Why an entry cannot be a source of a corpus as it stands, and what to do."""
-    if entry.kind not in READ_AS_TEXT:
-        return f"{name} holds {entry.kind}, not text", "conversations are for sft.conversations"
+def _unreadable(name: str, entry: Entry, kinds: tuple[str, ...]) -> tuple[str, str] | None:
+    """Why an entry cannot stand as it is where it is called, and what to do."""
+    if entry.kind not in kinds:
+        wanted = kinds[0] if kinds != READ_AS_TEXT else "text"
+        return f"{name} holds {entry.kind}, not {wanted}", USE.get(entry.kind, "text is for corpus.sources")
     if "from" in entry.keys:
         return None
     if entry.fetchable:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 
+from calame.recipe.check_evaluation import evaluation_check
 from calame.recipe.check_mixture import mixtures, phases
 from calame.recipe.check_timed import Known, Where, contexts, schedules
+from calame.recipe.check_tuning import builtin_check, chat_check, conversation_check, pair_check, world_check
 from calame.recipe.cleaning import cleaning_check
-from calame.recipe.corpus import CODE, Source
+from calame.recipe.corpus import BUILTIN, CODE
 from calame.recipe.errors import Problem
 from calame.recipe.precision import precision_check
-from calame.recipe.schema import Conversations, Model, Recipe
+from calame.recipe.schema import Model, Recipe
 from calame.recipe.texts import Pii
 from calame.recipe.timeline import last_of, values_of
 from calame.recipe.units import say_count
-
-BUILTIN = "builtin:petit-monde"
 
 
 def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
@@ -219,7 +219,7 @@ def _sources(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         path = ("corpus", "sources", name)
         if not known(*path, "from") or not known(*path, "size"):
             continue
-        yield from _builtin(source, path, where)
+        yield from builtin_check(source, path, where)
         if source.location == BUILTIN and source.language and recipe.languages != [source.language]:
             yield Problem(
                 where(*path, "language"),
@@ -259,77 +259,6 @@ def _texts(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
         yield Problem(
             where("corpus", "inject"), f"evaluation and facts would be {share:.0%} of the text", "less than 1"
         )
-
-
-def _conversations(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
-    for name, part in recipe.sft.conversations.items() if recipe.sft else ():
-        path = ("sft", "conversations", name)
-        if not known(*path, "from") or not known(*path, "size"):
-            continue
-        yield from _builtin(part, path, where)
-        if part.location.startswith("hub:"):
-            yield Problem(
-                where(*path, "from"),
-                "conversations of the hub are not read yet",
-                "a file or folder, builtin:petit-monde, own-text",
-                "download them first",
-            )
-
-
-def _worlds(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
-    """Conversations about the built-in world must be about the one that the corpus tells of."""
-    told = {name: source for name, source in recipe.corpus.sources.items() if source.location == BUILTIN}
-    if not told or not all(known("corpus", "sources", name, key) for name in told for key in ("size", "seed")):
-        return
-    worlds = {name: _world(source, recipe) for name, source in told.items()}
-    for name, part in recipe.sft.conversations.items() if recipe.sft else ():
-        path = ("sft", "conversations", name)
-        unsure = not known(*path, "size") or not known(*path, "seed") or part.size is None
-        if part.location == BUILTIN and not unsure and _world(part, recipe) not in worlds.values():
-            yield Problem(
-                where(*path, "size"),
-                "talks about another world than the corpus: size and seed make the world",
-                " or ".join(f"those of corpus.sources.{source}" for source in worlds),
-            )
-
-
-def _world(part: Source | Conversations, recipe: Recipe) -> tuple[int | None, int]:
-    return part.size, recipe.seed if part.seed is None else part.seed
-
-
-def _builtin(part: Source | Conversations, path: tuple[str, ...], where: Where) -> Iterator[Problem]:
-    if part.location.startswith("builtin:") and part.location != BUILTIN:
-        yield Problem(where(*path, "from"), f"no built-in corpus {part.location!r}", BUILTIN)
-    if part.location.startswith("builtin:") and part.size is None:
-        yield Problem(where(*path, "size"), "missing: how much should be written?", remedy="e.g. size: 3MB")
-
-
-def _questions(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
-    questions = recipe.evaluation.questions or ""
-    if not questions.startswith("builtin:") or not known("corpus", "sources"):
-        return
-    if questions != BUILTIN:
-        yield Problem(where("evaluation", "questions"), f"no built-in questions {questions!r}", BUILTIN)
-    elif all(source.location != BUILTIN for source in recipe.corpus.sources.values()):
-        yield Problem(
-            where("evaluation", "questions"),
-            "they are about the built-in world, but no source of the corpus is",
-            "a .jsonl file, or a source with from: builtin:petit-monde",
-        )
-
-
-def _metric(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
-    """`select` by a metric that is measured: what is misspelt is otherwise found out only after the training."""
-    if recipe.select == "last" or not known("corpus", "sources") or not known("languages"):
-        return
-    slices = [
-        f"{language}-{name}"
-        for name, source in recipe.corpus.sources.items()
-        for language in ([CODE] if source.language == CODE else recipe.languages)
-    ]
-    metrics = [f"best:val/{name}/{kind}" for name in ("mixed", "micro", *slices) for kind in ("loss", "bpb")]
-    if known("select") and recipe.select not in metrics:
-        yield Problem(where("select"), f"{recipe.select!r} is not measured", f"last, {', '.join(metrics)}")
 
 
 def _telemetry(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
@@ -376,10 +305,11 @@ CHECKS = (
     _quality,
     _sources,
     _texts,
-    _conversations,
-    _worlds,
-    _questions,
-    _metric,
+    chat_check,
+    conversation_check,
+    pair_check,
+    world_check,
+    evaluation_check,
     _telemetry,
     _corpus_engine,
 )

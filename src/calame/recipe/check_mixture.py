@@ -42,15 +42,15 @@ def _shares(
         yield from _named(shares, needed, possible, way, where(*path, way))
         yield from _added_up(shares, way, where(*path, way))
     own: dict[str, float] = getattr(mixture, "epochs_by_source", None) or {}
-    if unknown := sorted(own.keys() - recipe.corpus.sources.keys()):
-        sources = ", ".join(sorted(recipe.corpus.sources))
+    if unknown := sorted(own.keys() - set(recipe.corpus.trained)):
+        sources = ", ".join(sorted(recipe.corpus.trained))
         yield Problem(where(*path, "epochs_by_source"), f"no source is called {', '.join(unknown)}", sources)
 
 
 def _names(recipe: Recipe, way: str, certain: bool = True) -> set[str]:
     """What shares can be given to; certain: only what the recipe itself says that there is. (Which languages the
     documents of a source have is known once they are read.)"""
-    sources = recipe.corpus.sources
+    sources = {name: recipe.corpus.sources[name] for name in recipe.corpus.trained}
     if way == "weights":
         return set(sources)
     if way == "languages" and not certain:
@@ -84,14 +84,14 @@ def _named(shares: Mapping[str, float], needed: set[str], possible: set[str], wa
 def _added_up(shares: Mapping[str, float], way: str, key: str) -> Iterator[Problem]:
     total = sum(shares.values())
     if abs(total - 1) > SUM_WITHIN:
-        remedy = f"with the same proportions: {way}: {_rounded(shares, total)}" if total else ""
+        remedy = f"with the same proportions: {way}: {in_proportion(shares, total)}" if total else ""
         found = "the weights" if way == "weights" else "the shares"
         yield Problem(key, f"{found} add up to {total:.6g}", "1; or any sum, with normalise: true beside them", remedy)
     if tiny := [name for name, share in shares.items() if 0 < share < TOO_SMALL]:
         yield Problem(key, f"{', '.join(tiny)}: less than a token in a million", "0, or at least 1e-6")
 
 
-def _rounded(shares: Mapping[str, float], total: float) -> str:
+def in_proportion(shares: Mapping[str, float], total: float) -> str:
     """Shares in the same proportions, to six digits, so that they add up to 1: the greatest takes the rest. As YAML."""
     found = {name: round(share / total, 6) for name, share in shares.items()}
     greatest = max(found, key=lambda name: found[name])
@@ -134,7 +134,8 @@ def _read_at_all(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem
     if not known("corpus", "sources"):
         return
     mixtures = [mixture for _, mixture in mixtures_of(recipe.pretrain.mixture, recipe.pretrain.phases).values()]
-    for name, source in recipe.corpus.sources.items():
+    for name in recipe.corpus.trained:
+        source = recipe.corpus.sources[name]
         cells = {"weights": {name}, "kinds": {source.kind or name}}
         spoken = set(_spoken(recipe.languages, source.language, certain=False))
         cells |= {"languages": spoken, "cells": {f"{a}/{b}" for a, b in product(spoken, cells["kinds"])}}

@@ -38,8 +38,8 @@ def contexts(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
 
 def schedules(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
     """Keys of the decay belong to wsd, whose decay comes after the warm-up."""
-    found = {"pretrain": recipe.pretrain.schedule} | ({"sft": recipe.sft.schedule} if recipe.sft else {})
-    for name, schedule in found.items():
+    parts = {"pretrain": recipe.pretrain, "sft": recipe.sft, "dpo": recipe.dpo}
+    for name, schedule in ((name, part.schedule) for name, part in parts.items() if part):
         path = (name, "schedule")
         if not all(known(*path, key) for key in ("kind", "decay", "shape", "horizon", "warmup")):
             continue

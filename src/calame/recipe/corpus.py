@@ -17,6 +17,7 @@ from calame.recipe.section import Language, Name, Positive, Section
 from calame.recipe.texts import Decontamination, LanguageId, Pii
 from calame.recipe.units import Bytes, Share
 
+BUILTIN = "builtin:petit-monde"
 CODE = "code"  # stands for a language where text is program code: the rules of languages are not for it
 
 
@@ -67,6 +68,11 @@ class Source(Section):
     clean: Clean | None = Field(
         default=None, description="cleaning of this source; single values change those of corpus.clean"
     )
+    ood: bool = Field(
+        default=False,
+        description="out of domain: never trained on, not in the tokenizer's sample nor in any mixture; its text is "
+        "for validation alone, in slices of its own (ood-LANGUAGE-SOURCE)",
+    )
     language_id: LanguageId | None = Field(default=None, description="in place of corpus.language_id")
     pii: Pii | None = Field(default=None, description="in place of corpus.pii")
 
@@ -110,6 +116,16 @@ class Corpus(Section):
     dedup: Dedup = Dedup()
     quality: Quality | None = Field(default=None, description="left out: nothing is scored")
     validation: ValidationText = ValidationText()
+
+    @property
+    def trained(self) -> list[str]:
+        """The sources that are trained on."""
+        return [name for name, source in self.sources.items() if not source.ood]
+
+    @property
+    def ood(self) -> list[str]:
+        """The sources that are never trained on, out of domain."""
+        return [name for name, source in self.sources.items() if source.ood]
 
     @model_validator(mode="before")
     @classmethod

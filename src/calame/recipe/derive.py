@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from calame.recipe.cleaning import settle_cleaning
+from calame.recipe.derive_tuning import derive_dpo, derive_sft
+from calame.recipe.derived import Derived, settle
 from calame.recipe.mixture import SHARES, SUM_WITHIN, Shares
 from calame.recipe.precision import derived_state
-from calame.recipe.schema import Execution, Model, Pretrain, Recipe, Sft
+from calame.recipe.schema import Execution, Model, Pretrain, Recipe
 from calame.recipe.timeline import last_of
 from calame.recipe.units import say_count
 
 M = TypeVar("M", bound=Shares)
-
-
-@dataclass(frozen=True)
-class Derived:
-    """`key` was not given: it became `value` because of `reason`."""
-
-    key: str
-    value: Any
-    reason: str
-    at_start: bool = False  # settled when the run first starts, and kept when it is continued further
 
 
 def derive(recipe: Recipe) -> tuple[Recipe, list[Derived]]:
@@ -30,25 +21,29 @@ def derive(recipe: Recipe) -> tuple[Recipe, list[Derived]]:
     notes: list[Derived] = []
     pretrain = _derive_pretrain(recipe.pretrain, notes)
     model = _derive_model(recipe.model, last_of(pretrain.context), notes)
-    sft = _derive_sft(recipe.sft, pretrain, notes) if recipe.sft else None
-    execution = _derive_execution(recipe.execution, pretrain, len(recipe.corpus.sources), notes)
+    sft = derive_sft(recipe.sft, pretrain, notes) if recipe.sft else None
+    dpo = derive_dpo(recipe.dpo, sft, pretrain, notes) if recipe.dpo else None
+    evaluation = settle(recipe.evaluation, "evaluation", notes, {"stride": _stride(last_of(pretrain.context))})
+    execution = _derive_execution(recipe.execution, pretrain, _slices(recipe), notes)
     corpus = settle_cleaning(recipe.corpus, recipe.languages)
-    update = {"corpus": corpus, "model": model, "pretrain": pretrain, "sft": sft, "execution": execution}
-    return recipe.model_copy(update=update), notes
+    update = {"corpus": corpus, "model": model, "pretrain": pretrain, "sft": sft, "dpo": dpo}
+    return recipe.model_copy(update={**update, "evaluation": evaluation, "execution": execution}), notes
 
 
-def _settle(section: Any, prefix: str, notes: list[Derived], values: dict[str, tuple[Any, str]]) -> Any:
-    """`section` with the given values where it has None."""
-    update = {name: value for name, (value, _) in values.items() if getattr(section, name) is None}
-    notes += [Derived(f"{prefix}.{name}", update[name], values[name][1]) for name in update]
-    return section.model_copy(update=update)
+def _slices(recipe: Recipe) -> int:
+    """The most slices of validation text that there may be: a source without a language may speak all."""
+    return sum(1 if source.language else len(recipe.languages) for source in recipe.corpus.sources.values())
+
+
+def _stride(context: int) -> tuple[int, str]:
+    return max(1, context // 2), "half of pretrain.context: each token has at least the other half before it"
 
 
 def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
     if model.num_attention_heads is None:
         size = model.head_dim or min(64, model.hidden_size)
         reason = f"hidden_size {model.hidden_size} / heads of {size}"
-        model = _settle(model, "model", notes, {"num_attention_heads": (max(1, model.hidden_size // size), reason)})
+        model = settle(model, "model", notes, {"num_attention_heads": (max(1, model.hidden_size // size), reason)})
     heads = model.num_attention_heads or 1
     wide = (
         -(-model.hidden_size * 8 // 3 // 64) * 64,
@@ -56,7 +51,7 @@ def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
     )
     if model.family == "gpt2":
         wide = (4 * model.hidden_size, "4 x hidden_size (Radford et al. 2019)")
-    return _settle(
+    return settle(
         model,
         "model",
         notes,
@@ -71,7 +66,7 @@ def _derive_model(model: Model, context: int, notes: list[Derived]) -> Model:
 
 def _derive_pretrain(pretrain: Pretrain, notes: list[Derived]) -> Pretrain:
     schedule = pretrain.schedule
-    optimizer = _settle(pretrain.optimizer, "pretrain.optimizer", notes, {"state": derived_state(pretrain.precision)})
+    optimizer = settle(pretrain.optimizer, "pretrain.optimizer", notes, {"state": derived_state(pretrain.precision)})
     pretrain = pretrain.model_copy(update={"optimizer": optimizer})
     pretrain = pretrain.model_copy(update=_normalise(pretrain, notes))
     if schedule.warmup is None:
@@ -85,7 +80,7 @@ def _derive_pretrain(pretrain: Pretrain, notes: list[Derived]) -> Pretrain:
             reason = "a fifth of the horizon (Hägele et al. 2024)"
             notes.append(Derived("pretrain.schedule.decay", decay, reason, at_start=True))
         shape = {"shape": ("linear", "as Gaperon and 1gpu-llm have it")}
-        schedule = _settle(schedule, "pretrain.schedule", notes, shape)
+        schedule = settle(schedule, "pretrain.schedule", notes, shape)
         pretrain = pretrain.model_copy(update={"schedule": schedule})
     return pretrain
 
@@ -123,40 +118,19 @@ def default_warmup(tokens: int) -> int:
     return tokens // 50
 
 
-def _derive_execution(execution: Execution, pretrain: Pretrain, sources: int, notes: list[Derived]) -> Execution:
+def _derive_execution(execution: Execution, pretrain: Pretrain, slices: int, notes: list[Derived]) -> Execution:
     tenth = max(pretrain.tokens // 10, last_of(pretrain.batch))
     every = execution.validate_every or tenth
-    slices = min(max(every // (4 * sources), 4 * last_of(pretrain.context)), 100_000)
+    tokens = min(max(every // (4 * slices), 4 * last_of(pretrain.context)), 100_000)
     # Reading costs a third of learning: a quarter of the tokens is a twelfth of the work.
-    reason = f"a quarter of validate_every over {sources} sources, within four rows and 100k"
-    return _settle(
+    reason = f"a quarter of validate_every over {slices} slices, within four rows and 100k"
+    return settle(
         execution,
         "execution",
         notes,
         {
             "validate_every": (tenth, "a tenth of pretrain.tokens"),
-            "validation_tokens": (slices, reason),
+            "validation_tokens": (tokens, reason),
             "save_every": (tenth, "a tenth of pretrain.tokens"),
-        },
-    )
-
-
-def _derive_sft(sft: Sft, pretrain: Pretrain, notes: list[Derived]) -> Sft:
-    rate = pretrain.optimizer.learning_rate
-    if sft.optimizer is None:
-        notes.append(Derived("sft.optimizer.learning_rate", rate / 10, f"a tenth of pretraining's {rate:g}"))
-        notes.append(Derived("sft.optimizer.weight_decay", 0.0, "tuning is short: decay would only blur"))
-        gentle = pretrain.optimizer.model_copy(update={"learning_rate": rate / 10, "weight_decay": 0.0})
-        sft = sft.model_copy(update={"optimizer": gentle})
-    elif sft.optimizer.state is None:
-        optimizer = _settle(sft.optimizer, "sft.optimizer", notes, {"state": derived_state(pretrain.precision)})
-        sft = sft.model_copy(update={"optimizer": optimizer})
-    return _settle(
-        sft,
-        "sft",
-        notes,
-        {
-            "batch": (last_of(pretrain.batch), "inherited from pretrain.batch"),
-            "context": (last_of(pretrain.context), "inherited from pretrain.context"),
         },
     )

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from calame.recipe.catalogue import fill_from_catalogue
 from calame.recipe.check import Where, cross_check, shape_check
-from calame.recipe.derive import Derived, derive
+from calame.recipe.derive import derive
+from calame.recipe.derived import Derived
 from calame.recipe.describe import all_keys, known_keys
 from calame.recipe.errors import Problem, UserError
 from calame.recipe.schema import Recipe
@@ -31,6 +32,7 @@ STAND_INS: dict[str, Any] = {  # for required keys at fault, so that everything 
     "batch": 1,
     "context": 1,
     "conversations": {"x": {"from": "x"}},
+    "pairs": {"x": {"from": "x"}},
     "mode": ["weights"],
 }
 

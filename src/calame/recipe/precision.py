@@ -34,13 +34,15 @@ def precision_check(recipe: Recipe, where: Where, known: Known) -> Iterator[Prob
             "auto, fp32, bf16, bf16-rounded, fp16, fp8",
             "pretrain.precision=bf16-rounded",
         )
-    first, second = recipe.pretrain.optimizer, recipe.sft.optimizer if recipe.sft else None
-    if known("pretrain", "optimizer", "name") and known("pretrain", "optimizer", "state"):
-        yield from _optimizer(first, "pretrain", precision, where)
-    if second is None or (first.name, first.state) == (second.name, second.state):
-        return  # inherited: said once
-    if known("sft", "optimizer", "name") and known("sft", "optimizer", "state"):
-        yield from _optimizer(second, "sft", precision, where)
+    seen = set()
+    for name in ("pretrain", "sft", "dpo"):
+        part = getattr(recipe, name)
+        optimizer = part.optimizer if part else None
+        if optimizer is None or (optimizer.name, optimizer.state) in seen:
+            continue  # inherited: said once
+        seen.add((optimizer.name, optimizer.state))
+        if known(name, "optimizer", "name") and known(name, "optimizer", "state"):
+            yield from _optimizer(optimizer, name, precision, where)
 
 
 def _optimizer(optimizer: Optimizer, name: str, precision: str, where: Where) -> Iterator[Problem]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from calame.recipe.derive import Derived
+from calame.recipe.derived import Derived
 from calame.recipe.schema import Recipe
 
 

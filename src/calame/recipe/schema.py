@@ -14,9 +14,11 @@ from calame.recipe.corpus import Corpus
 from calame.recipe.evaluation import Evaluation
 from calame.recipe.mixture import Mixture, Phase
 from calame.recipe.modes import Mode
+from calame.recipe.optimizer import Optimizer, Schedule
 from calame.recipe.section import LEAST_VOCABULARY, SELECT, Language, Name, Positive, PositiveTokens, Section
 from calame.recipe.timeline import Timeline
-from calame.recipe.units import Bytes, Duration, Share, TimedCount, TimedTokens, Tokens, Vocabulary
+from calame.recipe.tuning import Chat, Dpo, Sft
+from calame.recipe.units import Bytes, Duration, Share, TimedCount, TimedTokens, Vocabulary
 
 
 class Tokenizer(Section):
@@ -38,6 +40,7 @@ class Tokenizer(Section):
         default=None,
         description="none: neither documents nor prompts nor conversations begin with BOS; derived: all do",
     )
+    chat: Chat | None = Field(default=None, description="how conversations are written; derived: as ChatML")
 
 
 class Model(Section):
@@ -63,44 +66,6 @@ class Model(Section):
     tie_word_embeddings: bool = True
     initializer_range: Annotated[float, Field(gt=0)] = 0.02
     init: str | None = Field(default=None, description="a Hugging Face folder whose weights to start from")
-
-
-class Optimizer(Section):
-    """AdamW (Loshchilov & Hutter 2017), or Muon (Jordan 2024) for the matrices of the blocks and AdamW for the rest.
-    Decay acts on matrices only (two dimensions and more)."""
-
-    name: Literal["adamw", "muon"] = "adamw"
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-3
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.95
-    epsilon: Annotated[float, Field(gt=0)] = 1e-8
-    weight_decay: Annotated[float, Field(ge=0)] = 0.1
-    state: Literal["fp32", "bf16", "int8"] | None = Field(
-        default=None,
-        description="how AdamW's moments are stored; derived: bf16 where the weights are (8 or 4 bytes a parameter); "
-        "int8: by blocks, 2 bytes",
-    )
-
-
-class Schedule(Section):
-    """Linear warm-up to the learning rate, then by kind down to `final` of it at `horizon`, then flat."""
-
-    kind: Literal["cosine", "linear", "constant", "wsd"] = Field(
-        default="cosine", description="wsd: flat, then down over the last `decay` tokens (warm-up, stable, decay)"
-    )
-    warmup: Annotated[Tokens, Field(ge=0)] | None = Field(
-        default=None, description="tokens; derived: 2 % of the length at the first start"
-    )
-    final: Annotated[Share, Field(ge=0, le=1)] = Field(
-        default=0.1, description="share of the learning rate at the horizon; constant never falls"
-    )
-    horizon: PositiveTokens | None = Field(
-        default=None, description="tokens; derived: the length when the run first starts"
-    )
-    decay: PositiveTokens | None = Field(default=None, description="wsd: tokens; derived: a fifth of the horizon")
-    shape: Literal["linear", "cosine", "1-sqrt"] | None = Field(
-        default=None, description="wsd: of the decay; derived: linear"
-    )
 
 
 class Guard(Section):
@@ -182,37 +147,6 @@ class Pretrain(Section):
     @property
     def timeline(self) -> Timeline:
         return Timeline(self.batch, self.context)
-
-
-class Conversations(Section):
-    """Where conversations come from: rows with messages: [{role, content}]."""
-
-    location: str = Field(alias="from", description="a file, folder, pattern, hub:ID, builtin:petit-monde or own-text")
-    limit: Positive | None = None
-    subset: str | None = None
-    split: str = "train"
-    revision: str | None = None
-    size: Bytes | None = Field(default=None, description="builtin: as the corpus source of the same world")
-    seed: int | None = None
-
-
-class Sft(Section):
-    """Chat tuning: the same loop on conversations, where only what the assistant says is learnt."""
-
-    name: Name = "chat"
-    conversations: dict[Name, Conversations] = Field(min_length=1)
-    epochs: Annotated[float, Field(gt=0)] = 1.0
-    batch: PositiveTokens | None = Field(default=None, description="derived: pretrain.batch")
-    context: Positive | None = Field(default=None, description="derived: pretrain.context")
-    replay: Annotated[Share, Field(ge=0, lt=1)] = Field(
-        default=0.0,
-        description="share of the rows that go on reading the pretraining text, so that it is not forgotten",
-    )
-    optimizer: Optimizer | None = Field(
-        default=None, description="derived: pretrain's, at a tenth of its rate, no decay"
-    )
-    schedule: Schedule = Schedule(final=0.0)
-    clip: Annotated[float, Field(gt=0)] = 1.0
 
 
 class Release(Section):
@@ -305,9 +239,12 @@ class Recipe(Section):
     model: Model
     pretrain: Pretrain
     select: Annotated[str, StringConstraints(pattern=SELECT)] = Field(
-        default="last", description="checkpoint that goes on: last, or best:METRIC as best:val/mixed/loss (the lowest)"
+        default="last",
+        description="checkpoint that goes on: last; best:METRIC as best:val/mixed/loss (the lowest); compare:CRITERIA "
+        "as calame compare does it: balanced, loss, behaviour, own (evaluation.criteria), or names with commas between",
     )
     sft: Sft | None = None
+    dpo: Dpo | None = None
     evaluation: Evaluation = Evaluation()
     release: Release = Release()
     published: Published | None = None

@@ -8,13 +8,15 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from calame.recipe.units import Tokens
 
-NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|best:.+)$"
+NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|(best|compare):.+)$"
+MARK = r"^[^\s'\"\\{}]{2,40}$"
 CELL = f"^({LANGUAGE[1:-1]})/({NAME[1:-1]})$"
 PATTERNS = {  # in words, for messages
     NAME: "small letters, digits, '.', '_' and '-', a letter or digit first",
     LANGUAGE: "two or three small letters, e.g. fr",
     CELL: "LANGUAGE/KIND, e.g. fr/web",
-    SELECT: "last, or best:METRIC, e.g. best:val/mixed/loss",
+    MARK: "2 to 40 characters without space, quotes, backslash and braces, e.g. <|moi|>",
+    SELECT: "last, best:METRIC as best:val/mixed/loss, or compare:CRITERIA as compare:balanced",
 }
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Language = Annotated[str, StringConstraints(pattern=LANGUAGE)]

@@ -31,7 +31,10 @@ LOCATIONS = (  # keys that hold a place on disk; * stands for a name of the user
     ("model", "init"),
     ("pretrain", "load", "from"),
     ("sft", "conversations", "*", "from"),
+    ("dpo", "pairs", "*", "from"),
     ("evaluation", "questions"),
+    ("evaluation", "behaviour", "from"),
+    ("evaluation", "probes", "from"),
     ("evaluation", "folder"),
 )
 RUNS = ("execution", "runs")  # a place too, but always meant from where one is

@@ -15,13 +15,15 @@ import torch
 from safetensors.torch import save_file
 from tokenizers.processors import TemplateProcessing
 
+from calame.evaluation.decoding.files import RECOMMENDED, Recommended
+from calame.evaluation.records import write_record
 from calame.inference.load import PASSED, Loaded
 from calame.model.decoder import Decoder
 from calame.model.huggingface import to_config, to_weights
 from calame.recipe.errors import refuse
-from calame.run.files import explain_full_disk, write_json
+from calame.run.files import explain_full_disk, read_json, write_json
 from calame.run.progress import say
-from calame.tokenizer.policy import CHAT_TEMPLATE
+from calame.tokenizer.policy import CHATML
 from calame.tokenizer.tokenizer import Tokenizer
 
 LOGIT_TOLERANCE = 1e-4
@@ -47,8 +49,9 @@ class GateFailed(Exception):
     """The exported folder is not the model that was trained; it was not put in place. Exit code 1."""
 
 
-def export(loaded: Loaded, folder: Path, dtype: str) -> dict[str, Any]:
-    """Write `folder` with weights in `dtype` (float32, bfloat16); returns the gate's figures.
+def export(loaded: Loaded, folder: Path, dtype: str, decoding: Recommended | None = None) -> dict[str, Any]:
+    """Write `folder` with weights in `dtype` (float32, bfloat16); returns the gate's figures. `decoding`: what a search
+    recommends; it becomes the generation configuration, and lies beside.
 
     Raises `GateFailed`, and leaves nothing behind, if the folder does not pass; `UserError` if something else than an
     earlier export is in the way.
@@ -64,9 +67,14 @@ def export(loaded: Loaded, folder: Path, dtype: str) -> dict[str, Any]:
     try:
         with explain_full_disk(folder):
             tensors = write_model(loaded, temporary, dtype)
+            if decoding:
+                write_decoding(decoding, temporary)
             write_tokenizer(loaded.tokenizer, temporary, loaded.model.config.max_position_embeddings)
         figures = gate(loaded, tensors, temporary)
-        policy = {} if loaded.tokenizer.beginning else {"bos": "none"}
+        policy: dict[str, Any] = {} if loaded.tokenizer.beginning else {"bos": "none"}
+        if loaded.tokenizer.chat_format != CHATML:
+            policy["chat"] = loaded.tokenizer.chat_format.to_json()
+        policy |= {"decoding": decoding.name} if decoding else {}
         write_json(temporary / PASSED, {**figures, "tuned": loaded.tuned, **policy})
         _put_in_place(temporary, folder)
     finally:
@@ -106,17 +114,22 @@ def write_model(loaded: Loaded, folder: Path, dtype: str) -> dict[str, torch.Ten
     return tensors
 
 
+def write_decoding(decoding: Recommended, folder: Path) -> None:
+    """The recommended parameters in generation_config.json, and the recommendation itself."""
+    plain = read_json(folder / "generation_config.json")
+    write_json(folder / "generation_config.json", plain | decoding.transformers)
+    write_record(folder / RECOMMENDED, decoding)
+
+
 def write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
     """tokenizer.json (which adds BOS to a prompt by itself, where that is its policy) and its configuration, readable
     by transformers 4 and 5."""
     engine, special = tokenizer.engine, tokenizer.special
     names = {key: engine.id_to_token(getattr(special, key)) for key in ("bos", "eos", "pad")}
     copy = type(engine).from_str(engine.to_str())
-    bos, template = names["bos"], CHAT_TEMPLATE
+    bos, template = names["bos"], tokenizer.chat_format.template(bos=bool(tokenizer.beginning))
     if tokenizer.beginning:
         copy.post_processor = TemplateProcessing(f"{bos} $A", f"{bos} $A {bos} $B", [(bos, special.bos)])  # type: ignore[assignment]
-    else:
-        template = template.removeprefix("{{ bos_token }}")
     copy.save(str(folder / "tokenizer.json"))
     write_json(
         folder / "tokenizer_config.json",
@@ -125,7 +138,7 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
             "bos_token": bos,
             "eos_token": names["eos"],
             "pad_token": names["pad"],
-            "additional_special_tokens": [engine.id_to_token(i) for i in (special.turn_start, special.turn_end)],
+            "additional_special_tokens": list(tokenizer.chat_format.tokens),
             "chat_template": template,
             "clean_up_tokenization_spaces": False,
             "model_max_length": context,

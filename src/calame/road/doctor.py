@@ -23,7 +23,7 @@ from calame.training.batch import LossFunction
 from calame.training.numerics import Movement, movements, near_zero, undecayed
 from calame.training.precision import apply_precision
 from calame.training.setup import open_shards
-from calame.training.validate import slices_of
+from calame.training.slices import slices_of
 
 LEAST_MOVED = 0.9  # of the weights of a group, between two checkpoints
 MOST_DRIFT = 1e-2  # a step; about 1e-3 is usual (Karpathy, "Neural Networks: Zero to Hero", 2022)
@@ -187,5 +187,5 @@ def _validation_rows(patient: Patient, most: int = 8) -> Rows:
     if missing := [str(path) for path in shards.values() if not path.is_dir()]:
         raise refuse(", ".join(missing), "is missing", remedy="calame run RECIPE --only shards")
     opened, context = open_shards(shards, "validation", tokenizer), last_of(patient.recipe.pretrain.context)
-    slices = slices_of(opened, context, tokenizer.special.eos, tokenizer.special.pad, most * context)
-    return Rows.join([part.rows[: max(1, most // len(slices))] for part in slices])
+    slices = slices_of(opened, tokenizer, context, tokens=most * context)
+    return Rows.join([part.windows.rows[: max(1, most // len(slices))] for part in slices])

@@ -12,8 +12,9 @@ from calame.corpus.files import find_files
 from calame.corpus.read import SourceReader, builtin_rows
 from calame.recipe.errors import Problem, UserError, refuse
 from calame.recipe.schema import Recipe
+from calame.recipe.tuning import RowSet
+from calame.tuning.rows import KINDS
 
-CONVERSATION_KINDS = (".jsonl", ".jsonl.zst", ".jsonl.gz", ".parquet")
 WEIGHTS = (".safetensors", ".bin", ".pt", ".pth", ".gguf", ".onnx", ".msgpack", ".h5")  # a tokenizer's folder may hold
 
 
@@ -35,21 +36,21 @@ def find_inputs(recipe: Recipe) -> Inputs:
     for key, location in _evaluation_files(recipe).items():
         with _noting(problems):
             inputs.files[key] = location, [item_file(location, key)]
-    for name, part in recipe.sft.conversations.items() if recipe.sft else ():
-        key = f"sft.conversations.{name}"
+    for key, part in _sets(recipe).items():
         with _noting(problems):
             if part.location.startswith("builtin:"):
                 seed = recipe.seed if part.seed is None else part.seed
                 builtin_rows("dialogues", key, seed, part.size or 0, recipe.languages)
-            elif part.location != "own-text":
-                files = find_files(part.location, (), f"{key}.from", CONVERSATION_KINDS)
-                inputs.files[f"{key}.from"] = part.location, files
+            elif part.location != "own-text" and not part.location.startswith("hub:"):
+                inputs.files[f"{key}.from"] = part.location, find_files(part.location, (), f"{key}.from", KINDS)
     for key, location, elsewhere, find in (
         ("tokenizer.from", recipe.tokenizer.location, "hub:", _tokenizer_files),
         ("corpus.quality.from", recipe.corpus.quality and recipe.corpus.quality.location, (), _classifier(recipe)),
         ("model.init", recipe.model.init, (), _weight_files),
         ("pretrain.load.from", recipe.pretrain.load and recipe.pretrain.load.location, (), _checkpoint_manifest),
         ("evaluation.questions", recipe.evaluation.questions, "builtin:", _question_file),
+        ("evaluation.behaviour.from", recipe.evaluation.behaviour.location, (), _prompts),
+        ("evaluation.probes.from", recipe.evaluation.probes.location, (), _probes),
         ("evaluation.folder", recipe.evaluation.folder if recipe.evaluation.tasks else None, (), _task_files),
     ):
         if location and not location.startswith(elsewhere):
@@ -67,6 +68,16 @@ def _evaluation_files(recipe: Recipe) -> dict[str, str]:
     return files | {
         f"corpus.inject.evaluation.files.{name}": at for name, at in (mixed_in.files if mixed_in else {}).items()
     }
+
+
+def _sets(recipe: Recipe) -> dict[str, RowSet]:
+    """The sets of conversations and of preferences, by their keys."""
+    found: dict[str, RowSet] = {}
+    if recipe.sft:
+        found |= {f"sft.conversations.{name}": part for name, part in recipe.sft.conversations.items()}
+    if recipe.dpo:
+        found |= {f"dpo.pairs.{name}": part for name, part in recipe.dpo.pairs.items()}
+    return found
 
 
 @contextmanager
@@ -114,6 +125,20 @@ def _question_file(location: str) -> list[Path]:
     if files != [Path(location)]:
         raise refuse("evaluation.questions", f"{location}: more than a file", "one .jsonl file")
     return files
+
+
+def _prompts(location: str) -> list[Path]:
+    from calame.evaluation.behaviour.prompts import read_prompts
+
+    read_prompts(Path(location))  # what is wrong with it is said before anything is made
+    return [Path(location)]
+
+
+def _probes(location: str) -> list[Path]:
+    from calame.evaluation.probes.read import read_probes
+
+    read_probes(Path(location))
+    return [Path(location)]
 
 
 def _task_files(location: str) -> list[Path]:

@@ -10,7 +10,9 @@ from typing import Any
 from calame.evaluation.evaluate import not_measured
 from calame.evaluation.measurements import MEASUREMENTS
 from calame.recipe.units import say_count, say_seconds
+from calame.road.choice_page import comparison_page, decoding_page
 from calame.road.ledger_page import ledger_page, whole_ledger
+from calame.road.tuning_page import preference_page, tuning_page
 from calame.run import telemetry
 from calame.run.charts import line_chart
 from calame.run.files import atomic, read_json, write_json
@@ -28,7 +30,8 @@ table { border-collapse: collapse; width: 100%; font: 14px/1.5 system-ui, sans-s
 th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
 svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: var(--ink); }
-.grid { stroke: var(--line); } .unit, .soft { fill: var(--soft); color: var(--soft); }
+.grid { stroke: var(--line); }
+.whisker { stroke: var(--ink); stroke-width: 1.4; } .unit, .soft { fill: var(--soft); color: var(--soft); }
 blockquote { margin: .6rem 0; padding-left: 1rem; border-left: 3px solid var(--line); white-space: pre-wrap; }
 pre { overflow-x: auto; font-size: 13px; } b.said { font-weight: 600; }
 details { margin: .5rem 0; } details details { margin-left: 1rem; } summary { cursor: pointer; }
@@ -48,9 +51,13 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         _section("What went in", ledger_page(ledger) + _mixture(path)),
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
-        _section("Tuning", "".join(_curves(tuned) for tuned in sorted((path / "sft").glob("*")))),
+        _section("Why this checkpoint", comparison_page(path)),
+        _section("Tuning", tuning_page(path, _curves)),
+        _section("Preferences", preference_page(path)),
+        _section("What it can and cannot do", _words(evaluation)),
         *(_section(part.title, part.page(evaluation[part.name])) for part in MEASUREMENTS if part.name in evaluation),
         _section("Not measured", _not_measured(evaluation)),
+        _section("Decoding", decoding_page(path)),
         _section("Time", _times(folder, road)),
         _section("Where it ran", _environment(path)),
         _section("Recipe", f"<pre>{escape((path / 'recipe.yaml').read_text(encoding='utf-8'))}</pre>"),
@@ -156,6 +163,12 @@ def _tokens_by_step(lines: list[dict[str, Any]]) -> dict[int, float]:
     known = {line["step"]: line["train/tokens"] for line in lines if "train/tokens" in line}
     per_step = next((tokens / step for step, tokens in known.items()), 0)
     return {line["step"]: line["step"] * per_step for line in lines}
+
+
+def _words(evaluation: dict[str, Any]) -> str:
+    """Plain sentences of all measurements, made of their numbers."""
+    said = [words for part in MEASUREMENTS if part.name in evaluation for words in part.words(evaluation[part.name])]
+    return f"<ul>{''.join(f'<li>{escape(words)}</li>' for words in said)}</ul>" if said else ""
 
 
 def _not_measured(evaluation: dict[str, Any]) -> str:

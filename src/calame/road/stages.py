@@ -11,11 +11,13 @@ from typing import Any
 from calame.corpus.files import name_in
 from calame.corpus.ledger import provenance
 from calame.corpus.read import SourceReader
+from calame.evaluation.decoding.files import recommended_file
 from calame.recipe.cleaning import NEEDS
 from calame.recipe.errors import Problem, UserError
 from calame.recipe.mixture import kinds_matter
 from calame.recipe.schema import Recipe
 from calame.recipe.section import Section
+from calame.recipe.tuning import Dpo, Sft
 from calame.road.inputs import Inputs, find_inputs
 from calame.run.files import Hashes, write_json
 from calame.run.folder import RunFolder
@@ -51,15 +53,15 @@ class _Builder:
             for name, source in zip(recipe.corpus.sources, sources, strict=True)
         ]
         pretrain = self._pretrain([tokenizer, *shards])
-        select = self._select(pretrain)
-        sft = [self._sft([select, pretrain, tokenizer, corpus, *sources, *shards])] if recipe.sft else []
-        evaluation = self._evaluation([select, pretrain, *sft, tokenizer, *shards])
-        release = self._release([*sft, select, pretrain])
-        return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *sft, evaluation, release]
+        select = self._select([pretrain, *shards])
+        tuned = self._tuned([select, pretrain, tokenizer, corpus, *sources, *shards])
+        evaluation = self._evaluation([select, pretrain, *tuned, tokenizer, corpus, *sources, *inject, *shards])
+        release = self._release([*tuned, select, pretrain])
+        return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *tuned, evaluation, release]
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
         recipe = self.folder.recipe
-        keys = _keys(reader.source, "from", "kind")  # its kind is the mixture's matter
+        keys = _keys(reader.source, "from", "kind", "ood")  # these are later stages' matter
         if not reader.files:
             keys["from"] = reader.source.location
         if reader.source.location.startswith("builtin:"):
@@ -162,9 +164,12 @@ class _Builder:
                 work.folder,
                 recipe.corpus.dedup,
                 judges,
+                recipe.corpus.ood,
             )
 
-        keys = {"validation": _keys(recipe.corpus.validation)}
+        keys: dict[str, Any] = {"validation": _keys(recipe.corpus.validation)}
+        if recipe.corpus.ood:
+            keys["ood"] = recipe.corpus.ood
         if dedup := _keys(recipe.corpus.dedup):  # what is off stands in no fingerprint
             keys["dedup"] = dedup
         if quality:
@@ -176,7 +181,7 @@ class _Builder:
         recipe = self.folder.recipe
         keys = _keys(recipe.tokenizer)
         if recipe.tokenizer.location:
-            keys = {key: keys[key] for key in ("from", "bos") if key in keys}
+            keys = {key: keys[key] for key in ("from", "bos", "chat") if key in keys}
         if "tokenizer.from" in self.inputs.files:
             keys["from"] = "a folder"  # what counts is what is in it
         files = self._files("tokenizer.from")
@@ -231,7 +236,7 @@ class _Builder:
         if recipe.pretrain.load:  # what counts is what is in it
             keys["pretrain"]["load"] = _keys(recipe.pretrain.load, "from")
         if kinds_matter(recipe.pretrain.mixture, recipe.pretrain.phases):
-            keys["kinds"] = {name: source.kind or name for name, source in recipe.corpus.sources.items()}
+            keys["kinds"] = {name: recipe.corpus.sources[name].kind or name for name in recipe.corpus.trained}
 
         def make(work: Work) -> None:
             from calame.training.determinism import deterministic
@@ -248,67 +253,82 @@ class _Builder:
             return stage
         return stage.continued(made)
 
-    def _select(self, pretrain: Stage) -> Stage:
-        recipe = self.folder.recipe
+    def _select(self, before: list[Stage]) -> Stage:
+        recipe, (pretrain, *_) = self.folder.recipe, before
+        compares = recipe.select.startswith("compare:")
         keys: dict[str, Any] = {"select": recipe.select}
+        files: dict[str, str] = {}
+        mixed = recipe.evaluation.mixed
         if recipe.select != "last":  # then it matters which checkpoints there were to choose from
             keys["execution.validate_every"] = recipe.execution.validate_every
+        if compares:
+            keys |= {f"execution.{key}": getattr(recipe.execution, key) for key in ("save_every", "keep", "keep_every")}
+            measured, files = self._measured()
+            keys |= {"compare": _version("compare"), "evaluation": {k: measured[k] for k in COMPARED if k in measured}}
+        if recipe.select.startswith("best:val/mixed/") and mixed != "even":
+            keys["evaluation.mixed"] = mixed
 
         def make(work: Work) -> None:
-            from calame.training.select import select
+            if compares:
+                from calame.evaluation.compare.verb import choose
 
-            select(recipe.select, work.before["pretrain"], work.folder)
+                choose(recipe, work.before["pretrain"], work.before, work.folder)
+            else:
+                from calame.training.select import select
+
+                select(recipe.select, work.before["pretrain"], work.folder, mixed)
 
         return Stage(
             "select",
             _version("select"),
             keys,
             make,
-            before=(pretrain,),
+            files,
+            tuple(before) if compares else (pretrain,),
             link="selected.json",
             linked_file="selected.json",
         )
 
-    def _sft(self, before: list[Stage]) -> Stage:
+    def _tuned(self, before: list[Stage]) -> list[Stage]:
+        """sft/NAME and dpo/NAME, as far as the recipe has them: each goes on from the one before."""
+        recipe, tuned = self.folder.recipe, []
+        if recipe.sft:
+            tuned.append(self._tuning("sft", recipe.sft, "conversations", before))
+        if recipe.dpo:
+            tuned.append(self._tuning("dpo", recipe.dpo, "pairs", [*tuned, *before]))
+        return tuned
+
+    def _tuning(self, kind: str, section: Sft | Dpo, sets: str, before: list[Stage]) -> Stage:
         recipe, run = self.folder.recipe, self.folder.path
-        assert recipe.sft is not None
-        keys, files = _keys(recipe.sft), {}
-        for name, part in recipe.sft.conversations.items():
+        keys, files = _keys(section), {}
+        for name, part in getattr(section, sets).items():
             if part.location.startswith("builtin:"):
                 seed = recipe.seed if part.seed is None else part.seed
-                keys["conversations"][name] |= {"seed": seed, "world": _version("petit-monde")}
-            elif part.location != "own-text":
-                keys["conversations"][name].pop("from")
-                found = self._files(f"sft.conversations.{name}.from")
+                keys[sets][name] |= {"seed": seed, "world": _version("petit-monde")}
+            elif part.location != "own-text" and not part.location.startswith("hub:"):
+                keys[sets][name].pop("from")
+                found = self._files(f"{kind}.{sets}.{name}.from")
                 files |= {f"{name}: {file}": content for file, content in found.items()}
 
         def make(work: Work) -> None:
             from calame.training.determinism import deterministic
-            from calame.training.select import selected_checkpoint
+            from calame.tuning.dpo import prefer
             from calame.tuning.sft import tune
 
-            start = selected_checkpoint(work.before["select"], work.before["pretrain"])
+            *_, start = _models(work.before).values()
             with deterministic(recipe.execution.deterministic):
-                tune(recipe, work.before, start, work.folder, run, _peak(recipe))
+                tuning = tune if kind == "sft" else prefer
+                tuning(recipe, work.before, start, work.folder, run, _peak(recipe))
 
-        return Stage(
-            f"sft/{recipe.sft.name}",
-            _version("sft"),
-            {"sft": keys, "seed": recipe.seed},
-            make,
-            files,
-            tuple(before),
-            trained=True,
-        )
+        ingredients = {kind: keys, "seed": recipe.seed}
+        return Stage(f"{kind}/{section.name}", _version(kind), ingredients, make, files, tuple(before), trained=True)
 
     def _evaluation(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
-        keys, files = _keys(recipe.evaluation, "require"), self._files("evaluation.questions")
-        if files:
+        keys, files = self._measured("require", "criteria")
+        if found := self._files("evaluation.questions"):
             keys.pop("questions")
-        for key in ("folder",) if recipe.evaluation.tasks else ("tasks", "folder", "shots", "limit"):
-            keys.pop(key, None)
-        files |= {f"tasks: {name}": content for name, content in self._files("evaluation.folder").items()}
+            files |= found
 
         def make(work: Work) -> None:
             from calame.evaluation.evaluate import evaluate
@@ -323,17 +343,33 @@ class _Builder:
             "evaluation", _version("evaluation"), {"evaluation": keys}, make, files, tuple(before), in_parts=True
         )
 
+    def _measured(self, *leave_out: str) -> tuple[dict[str, Any], dict[str, str]]:
+        """Keys of the evaluation, and the contents of the files of prompts, probes and tasks that they name."""
+        keys, files = _keys(self.folder.recipe.evaluation, *leave_out), {}
+        for part in ("behaviour", "probes"):
+            if found := self._files(f"evaluation.{part}.from"):  # what counts is what is in it
+                keys[part].pop("from")
+                files |= {f"{part}: {file}": content for file, content in found.items()}
+        for key in ("folder",) if keys["tasks"] else ("tasks", "folder", "shots", "limit"):
+            keys.pop(key, None)
+        return keys, files | {f"tasks: {name}": found for name, found in self._files("evaluation.folder").items()}
+
     def _release(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
+        recommended = recommended_file(self.folder.path)
+        files = {recommended.name: self.hashes.of(recommended)} if recommended.is_file() else {}
 
         def make(work: Work) -> None:
+            from calame.evaluation.decoding.recommended import recommended_for
             from calame.inference.load import load_checkpoint
             from calame.release.huggingface import export
 
             *_, last = _models(work.before).values()
-            export(load_checkpoint(last, "cpu"), work.folder / "huggingface", recipe.release.dtype)
+            loaded = load_checkpoint(last, "cpu")
+            decoding = recommended_for(loaded, recommended)
+            export(loaded, work.folder / "huggingface", recipe.release.dtype, decoding)
 
-        return Stage("release", _version("release"), {"release": _keys(recipe.release)}, make, before=tuple(before))
+        return Stage("release", _version("release"), {"release": _keys(recipe.release)}, make, files, tuple(before))
 
     def _loaded(self) -> dict[str, str]:
         """The content hash of the checkpoint that pretraining begins from, wherever it lies."""
@@ -355,14 +391,13 @@ def _models(before: Mapping[str, Path]) -> dict[str, Path]:
     from calame.training.select import selected_checkpoint
 
     models = {"pretrained": selected_checkpoint(before["select"], before["pretrain"])}
-    for name, folder in before.items():
-        if name.startswith("sft/"):
-            tuned = checkpoint.newest_valid(folder / "checkpoints")
-            if tuned is None:
-                raise UserError(
-                    Problem(str(folder), "no whole checkpoint in it", remedy="calame run RECIPE --only sft --force")
-                )
-            models["tuned"] = tuned
+    for kind, called in (("sft", "tuned"), ("dpo", "preferred")):
+        for folder in (folder for name, folder in before.items() if name.startswith(f"{kind}/")):
+            found = checkpoint.newest_valid(folder / "checkpoints")
+            if found is None:
+                remedy = f"calame run RECIPE --only {kind} --force"
+                raise UserError(Problem(str(folder), "no whole checkpoint in it", remedy=remedy))
+            models[called] = found
     return models
 
 
@@ -395,6 +430,8 @@ def _version(stage: str) -> int:
     return VERSIONS[stage]
 
 
+# Keys of the evaluation that select reads where it compares.
+COMPARED = ("criteria", "mixed", "stride", "behaviour", "probes", "shots", "limit")
 VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
     "gather": 3,
@@ -403,9 +440,11 @@ VERSIONS = {
     "inject": 1,
     "tokenizer": 1,
     "shards": 1,
-    "pretrain": 2,
+    "pretrain": 3,
     "select": 1,
-    "sft": 3,
+    "compare": 1,  # no stage, but how select chooses where it compares
+    "sft": 4,
+    "dpo": 1,
     "evaluation": 2,
     "release": 1,
 }

@@ -9,7 +9,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -76,6 +76,13 @@ def write_json(path: Path, value: object) -> None:
     with atomic(path, "w") as file:
         json.dump(value, file, ensure_ascii=False, indent=1)
         file.write("\n")
+
+
+def write_json_lines(path: Path, rows: Iterable[object]) -> None:
+    """A JSON value a line."""
+    with atomic(path, "w") as file:
+        for row in rows:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:

@@ -15,7 +15,7 @@ from pathlib import Path
 import yaml
 
 import calame
-from calame.recipe.derive import Derived
+from calame.recipe.derived import Derived
 from calame.recipe.errors import refuse
 from calame.recipe.save import resolved_yaml
 from calame.recipe.schema import Recipe
@@ -70,9 +70,12 @@ class RunFolder:
         logger.addHandler(handler)
 
     def forget_all_but(self, road: Sequence[Stage]) -> None:
-        """Remove the links of stages that the road does not have any more (a source, a tuning); outputs stay."""
+        """Remove the links of stages that the road does not have any more (a source, all tuning); outputs stay. Beside
+        a tuning those of other names stay linked: a run may have several."""
         kept = {self.path / (stage.link or stage.name) for stage in road}
-        for folder in {path.parent for path in kept} | {self.path / "sft", self.path / "corpus/quality"}:
+        tuned = {self.path / kind for kind in ("sft", "dpo")}
+        folders = {path.parent for path in kept} ^ tuned  # a kind of tuning that the road has none of is emptied
+        for folder in folders | {self.path / "corpus/quality"}:
             for path in folder.iterdir() if folder.is_dir() else ():
                 if path.is_symlink() and path not in kept:
                     path.unlink()

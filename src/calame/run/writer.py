@@ -36,6 +36,16 @@ class Writer:
         self._thread: Thread | None = None
         self._fault: BaseException | None = None
 
+    def prepare(self, tensors: Groups) -> None:
+        """Make the memory for copies of such tensors of a GPU while the training goes on: page-locking many gigabytes
+        takes seconds, which the first `save` would make it wait for."""
+        on_gpu = any(tensor.is_cuda for content in tensors.values() for tensor in content.values())
+        if self._thread is None and not self._copies and self.background and on_gpu:
+            self.background = _fits(tensors)
+            if self.background:
+                self._thread = Thread(target=self._make, args=(tensors,), daemon=True)
+                self._thread.start()
+
     def save(self, root: Path, step: int, tensors: Groups, state: Mapping[str, Any], then: Then) -> None:
         """Save `root/step-XXXXXXXX` as `checkpoint.save` does, then call `then` with its folder."""
         self.wait()
@@ -60,6 +70,15 @@ class Writer:
             self._thread.join()
             self._thread = None
         self.check()
+
+    def _make(self, tensors: Groups) -> None:
+        try:
+            self._copies = {
+                group: {name: _like(tensor, None) for name, tensor in content.items()}
+                for group, content in tensors.items()
+            }
+        except BaseException as error:
+            self._fault = error
 
     def _copy(self, tensors: Groups) -> torch.cuda.Event | None:
         """Queue the copy of all tensors into memory that is kept from one save to the next; the event of its end."""

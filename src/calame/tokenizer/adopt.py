@@ -9,7 +9,7 @@ import tokenizers
 from tokenizers import AddedToken
 
 from calame.recipe.errors import refuse
-from calame.tokenizer.policy import BOS, TURN_END, TURN_START, chat_text
+from calame.tokenizer.policy import ASSISTANT, CHATML, ChatFormat
 from calame.tokenizer.tokenizer import Tokenizer
 
 SAMPLE_CHAT = (
@@ -19,8 +19,8 @@ SAMPLE_CHAT = (
 )
 
 
-def adopt(location: str) -> Tokenizer:
-    """The tokenizer of a folder or `hub:ID`. Missing chat tokens are appended as single ids.
+def adopt(location: str, chat: ChatFormat = CHATML) -> Tokenizer:
+    """The tokenizer of a folder or `hub:ID`. Tokens of the chat format that it lacks are appended as single ids.
 
     `about["appended"]` is how many rows an embedding must grow by (their start: the mean of the others).
     """
@@ -48,20 +48,21 @@ def adopt(location: str) -> Tokenizer:
     engine = tokenizers.Tokenizer.from_str(theirs.backend_tokenizer.to_str())
     engine.post_processor = None  # type: ignore[assignment]  # beginnings and ends are ours to set
     before = engine.get_vocab_size()
-    engine.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in (TURN_START, TURN_END)])
+    engine.add_special_tokens([AddedToken(t, special=True, normalized=False) for t in chat.tokens])
     special = {
         "pad": _first(theirs.pad_token_id, theirs.eos_token_id, theirs.sep_token_id, 0),
         "bos": _first(theirs.bos_token_id, theirs.cls_token_id, theirs.eos_token_id),
         "eos": _first(theirs.eos_token_id, theirs.sep_token_id),
-        "turn_start": engine.token_to_id(TURN_START),
-        "turn_end": engine.token_to_id(TURN_END),
+        "turn_start": engine.token_to_id(chat.marks[ASSISTANT]),
+        "turn_end": engine.token_to_id(chat.end),
     }
     if None in special.values():
         raise refuse(
             "tokenizer.from", f"{location}: it has no token for the end of a text", remedy="choose another one"
         )
     appended = engine.get_vocab_size() - before
-    tokenizer = Tokenizer(engine, {"kind": "adopted", "split": None, "special": special, "appended": appended})
+    about = {"kind": "adopted", "split": None, "special": special, "appended": appended}
+    tokenizer = Tokenizer(engine, about if chat == CHATML else {**about, "chat": chat.to_json()})
     _check(tokenizer, location)
     return tokenizer
 
@@ -75,10 +76,12 @@ def _check(tokenizer: Tokenizer, location: str) -> None:
             f"{location}: its ids have holes, and the chat tokens appended to it fall onto others",
             remedy="choose another one, or give it the chat tokens in its free ids",
         )
+    *asked, _ = SAMPLE_CHAT
+    answered, prompt = tokenizer.chat(SAMPLE_CHAT), tokenizer.chat(asked)
     whole = tokenizers.Tokenizer.from_str(tokenizer.engine.to_str())
     bos = str(whole.id_to_token(tokenizer.special.bos))
-    text = bos + chat_text(SAMPLE_CHAT, answer_next=True).removeprefix(BOS)
-    if whole.encode(text, add_special_tokens=False).ids != tokenizer.chat(SAMPLE_CHAT):
+    text = tokenizer.chat_format.text(SAMPLE_CHAT, answer_next=True, bos=bos)
+    if whole.encode(text, add_special_tokens=False).ids != answered or answered[: len(prompt)] != prompt:
         raise refuse(
             "tokenizer.from",
             f"{location}: it cuts the beginning of a text otherwise than what follows a special token, so that "

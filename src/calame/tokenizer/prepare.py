@@ -1,6 +1,6 @@
 """Stage tokenizer: draw a sample of the training text, train or adopt, measure on validation text.
 
-tokenizer.json, about.json, fertility.json (by LANGUAGE-SOURCE slice of the validation text)
+tokenizer.json, about.json, fertility.json (by slice of the validation text)
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from calame.corpus.kept import read_kept
 from calame.recipe import schema
 from calame.recipe.errors import UserError, refuse
 from calame.recipe.units import say_count
-from calame.run.files import write_json
+from calame.run.files import read_json, write_json
 from calame.run.progress import say
 from calame.tokenizer.adopt import adopt
 from calame.tokenizer.measure import fertility
+from calame.tokenizer.policy import chat_format
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.tokenizer.train import SPACE_MARK, train
 
@@ -29,9 +30,10 @@ MEASURED_BYTES = 2_000_000  # of validation text per slice
 def prepare(keys: schema.Tokenizer, sources: Mapping[str, Path], joined: Path, folder: Path) -> None:
     """Write the tokenizer and its fertility to `folder`."""
     if keys.location:
-        tokenizer = adopt(keys.location)
+        tokenizer = adopt(keys.location, chat_format(keys.chat))
     else:
-        tokenizer = train(keys.kind, keys.vocabulary, sample(sources, joined, keys.sample))
+        text = sample(sources, joined, keys.sample)
+        tokenizer = train(keys.kind, keys.vocabulary, text, chat_format(keys.chat))
     tokenizer = tokenizer.without_bos() if keys.bos == "none" else tokenizer
     slices = validation_slices(sources, joined)
     measures = fertility(tokenizer, slices)
@@ -97,13 +99,16 @@ def _hash_limits(sources: Mapping[str, Path], joined: Path, size: int) -> np.nda
 
 
 def validation_slices(sources: Mapping[str, Path], joined: Path, size: int = MEASURED_BYTES) -> dict[str, list[str]]:
-    """Up to `size` bytes of validation text for each LANGUAGE-SOURCE slice."""
+    """Up to `size` bytes of validation text for each slice."""
+    names = {(part["language"], part["source"]): name for name, part in read_json(joined / "validation.json").items()}
     slices: dict[str, list[str]] = {}
     taken: dict[str, int] = {}
     for name, folder in sources.items():
         for _, split, document in read_kept(folder, joined, name):
-            slice_ = f"{document.language}-{name}"
-            if split == VALIDATION and taken.get(slice_, 0) < size:
+            if split != VALIDATION:
+                continue
+            slice_ = names[document.language, name]
+            if taken.get(slice_, 0) < size:
                 slices.setdefault(slice_, []).append(document.text)
                 taken[slice_] = taken.get(slice_, 0) + len(document.text.encode())
     return slices
@@ -116,7 +121,7 @@ def compare(sizes: list[int], keys: schema.Tokenizer, sources: Mapping[str, Path
     rows: list[dict] = []
     for size in sizes:
         try:
-            tokenizer = train(keys.kind, size, sample(sources, joined, keys.sample))
+            tokenizer = train(keys.kind, size, sample(sources, joined, keys.sample), chat_format(keys.chat))
         except UserError as error:
             rows.append({"vocabulary": size, "fault": error.problems[0].found})
             continue

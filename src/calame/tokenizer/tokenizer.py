@@ -12,7 +12,7 @@ import tokenizers
 
 from calame.recipe.errors import refuse
 from calame.run.files import digest, read_json, write_json
-from calame.tokenizer.policy import SpecialIds, turn_text
+from calame.tokenizer.policy import ASSISTANT, CHATML, ChatFormat, SpecialIds
 
 FILE, ABOUT = "tokenizer.json", "about.json"
 BYTE = re.compile("<0x[0-9A-F]{2}>")
@@ -27,8 +27,10 @@ class Tokenizer:
         self.engine.no_padding()
         self.engine.no_truncation()
         self.special = SpecialIds(**self.about["special"])
+        self.chat_format = ChatFormat(**self.about["chat"]) if "chat" in self.about else CHATML
         # Written once: the JSON of one and the same tokenizer may gain a field with a later version of the library.
         policy = ["no bos"] if self.about.get("bos") == "none" else []
+        policy += [self.about["chat"]] if "chat" in self.about else []
         self.about.setdefault("hash", digest([self.engine.to_str(), self.about["special"], *policy]))
 
     @staticmethod
@@ -75,6 +77,13 @@ class Tokenizer:
         """Whether an id stands for one byte of a character without an entry of its own (SentencePiece's fallback)."""
         return BYTE.fullmatch(self.engine.id_to_token(token) or "") is not None
 
+    def first_bytes(self, token: int) -> int:
+        """Bytes that an id stands for at the beginning of a text (where SentencePiece's mark of a space is none)."""
+        text = self.decode([token])
+        if "\ufffd" not in text:
+            return len(text.encode())
+        return 1 if self.is_byte(token) else len(self.engine.id_to_token(token) or "")  # a character for each byte
+
     def prompt(self, text: str) -> list[int]:
         """A beginning to be continued: BOS + text. Raises `UserError` if that is nothing at all."""
         ids = [*self.beginning, *self.encode(text)]
@@ -88,11 +97,11 @@ class Tokenizer:
         Header and content are cut as one text, as every runtime does that fills in the chat template (adopted
         tokenizers may put a mark in front of each text); a token that reaches into the content belongs to it.
         The newline after the end token belongs to the next turn's beginning (`chat`)."""
-        header, content = turn_text(message)
+        header, content = self.chat_format.header(message["role"]), message["content"].strip()
         encoded = self._inside.encode(header + content, add_special_tokens=False)
         ids, ends = encoded.ids, [end for _, end in encoded.offsets]
         said = next((place for place, end in enumerate(ends) if end > len(header)), len(ids))
-        return [self.special.turn_start, *ids[:said]], [*ids[said:], self.special.turn_end]
+        return [self._marks[message["role"]], *ids[:said]], [*ids[said:], self.special.turn_end]
 
     def chat(self, messages: Sequence[Mapping[str, str]], answer_next: bool = True) -> list[int]:
         """A conversation, ready to be answered by the assistant."""
@@ -103,12 +112,18 @@ class Tokenizer:
         return ids + ([self.special.turn_start, *self._opening] if answer_next else [])
 
     @cached_property
+    def _marks(self) -> dict[str, int]:
+        """The token that begins a turn, by role."""
+        vocabulary = self.engine.get_vocab(with_added_tokens=True)
+        return {role: vocabulary[mark] for role, mark in self.chat_format.marks.items()}
+
+    @cached_property
     def newline(self) -> list[int]:
         return self._inside.encode("\n", add_special_tokens=False).ids
 
     @cached_property
     def _opening(self) -> list[int]:
-        return self._inside.encode("assistant\n", add_special_tokens=False).ids
+        return self._inside.encode(self.chat_format.header(ASSISTANT), add_special_tokens=False).ids
 
     @cached_property
     def _inside(self) -> tokenizers.Tokenizer:

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import sentencepiece
 import tokenizers
 from tokenizers import AddedToken, Regex, decoders, models, normalizers, pre_tokenizers, trainers
 
 from calame.recipe.errors import refuse
-from calame.tokenizer.policy import BOS, EOS, PAD, SPECIAL, TURN_END, TURN_START, UNKNOWN
+from calame.tokenizer.policy import ASSISTANT, BOS, CHATML, EOS, PAD, UNKNOWN, ChatFormat, special_tokens
 from calame.tokenizer.tokenizer import Tokenizer
 
 SPLIT_NAME = "qwen2"
@@ -30,16 +30,20 @@ SPACE_MARK = "\u2581"  # what SentencePiece writes for a space
 PIECE_CHARACTERS = 4_000  # longest line that SentencePiece is given; it learns line by line
 
 
-def train(kind: str, vocabulary: int, texts: Iterator[str]) -> Tokenizer:
-    """A tokenizer of exactly `vocabulary` entries. Raises `UserError` if the text cannot support so many."""
-    engine = _byte_bpe(vocabulary, texts) if kind == "byte-bpe" else _sentencepiece_bpe(vocabulary, texts)
-    engine.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in SPECIAL])
+def train(kind: str, vocabulary: int, texts: Iterator[str], chat: ChatFormat = CHATML) -> Tokenizer:
+    """A tokenizer of exactly `vocabulary` entries, those of the chat format among them. Raises `UserError` if the text
+    cannot support so many."""
+    reserved = special_tokens(chat)
+    trained = _byte_bpe if kind == "byte-bpe" else _sentencepiece_bpe
+    engine = trained(vocabulary, texts, reserved)
+    engine.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in reserved])
     if engine.get_vocab_size() < vocabulary:
         raise too_large(vocabulary, engine.get_vocab_size())
-    names = {"pad": PAD, "bos": BOS, "eos": EOS, "turn_start": TURN_START, "turn_end": TURN_END}
+    names = {"pad": PAD, "bos": BOS, "eos": EOS, "turn_start": chat.marks[ASSISTANT], "turn_end": chat.end}
     special = {name: engine.token_to_id(token) for name, token in names.items()}
-    assert [engine.token_to_id(token) for token in SPECIAL] == list(range(len(SPECIAL)))
-    return Tokenizer(engine, {"kind": kind, "split": SPLIT_NAME if kind == "byte-bpe" else None, "special": special})
+    assert [engine.token_to_id(token) for token in reserved] == list(range(len(reserved)))
+    about = {"kind": kind, "split": SPLIT_NAME if kind == "byte-bpe" else None, "special": special}
+    return Tokenizer(engine, about if chat == CHATML else {**about, "chat": chat.to_json()})
 
 
 def too_large(asked: int, most: int) -> Exception:
@@ -61,7 +65,7 @@ def too_small(asked: int, least: int) -> Exception:
     )
 
 
-def _byte_bpe(vocabulary: int, texts: Iterator[str]) -> tokenizers.Tokenizer:
+def _byte_bpe(vocabulary: int, texts: Iterator[str], reserved: Sequence[str]) -> tokenizers.Tokenizer:
     engine = tokenizers.Tokenizer(models.BPE(ignore_merges=False))
     engine.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -73,7 +77,7 @@ def _byte_bpe(vocabulary: int, texts: Iterator[str]) -> tokenizers.Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary,
         min_frequency=2,
-        special_tokens=list(SPECIAL),
+        special_tokens=list(reserved),
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
@@ -81,7 +85,7 @@ def _byte_bpe(vocabulary: int, texts: Iterator[str]) -> tokenizers.Tokenizer:
     return engine
 
 
-def _sentencepiece_bpe(vocabulary: int, texts: Iterator[str]) -> tokenizers.Tokenizer:
+def _sentencepiece_bpe(vocabulary: int, texts: Iterator[str], reserved: Sequence[str]) -> tokenizers.Tokenizer:
     written = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
@@ -104,7 +108,7 @@ def _sentencepiece_bpe(vocabulary: int, texts: Iterator[str]) -> tokenizers.Toke
             unk_piece=UNKNOWN,
             bos_piece=BOS,
             eos_piece=EOS,
-            control_symbols=[TURN_START, TURN_END],
+            control_symbols=list(reserved[4:]),
             num_threads=2,
             minloglevel=2,
         )

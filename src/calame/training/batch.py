@@ -14,7 +14,7 @@ from calame.model.attention import Span, dense_span, document_edges
 from calame.model.decoder import Decoder
 from calame.model.device import Device
 from calame.model.loss import token_losses, total_loss
-from calame.shards.rows import Rows
+from calame.shards.rows import IGNORE, Rows
 
 ROOM = 64  # edges: the room for them is a multiple
 
@@ -28,6 +28,19 @@ class Data(Protocol):
     masked: bool
 
     def batch(self, position: int, tokens: int) -> Rows: ...
+
+
+class Objective(Protocol):
+    """What the loop lowers: a sum over rows, divided by what it counts in the rows of a whole step.
+
+    compiled: whether by torch.compile."""
+
+    model: Decoder
+    compiled: bool
+
+    def count(self, rows: Rows) -> int: ...
+
+    def total(self, rows: Rows) -> Tensor: ...
 
 
 class LossFunction:
@@ -60,6 +73,10 @@ class LossFunction:
         """(rows x context,) fp32 losses in nats, 0 where nothing is asked."""
         return self._each(*self.inputs(rows))
 
+    def count(self, rows: Rows) -> int:
+        """Targets: what the mean of the losses is over."""
+        return int((rows.targets != IGNORE).sum())
+
     def total(self, rows: Rows) -> Tensor:
         """What training lowers: the sum of the losses, a scalar in fp32."""
         return self.total_of(self.inputs(rows))
@@ -76,6 +93,12 @@ class LossFunction:
         elif self.masked:
             documents = self._send(rows.documents)
         return tokens, targets, positions, documents, edges
+
+    def states(self, rows: Rows) -> Tensor:
+        """(rows x context, hidden_size) final states, not compiled."""
+        tokens, _, positions, *where = self.inputs(rows)
+        with self.device.autocast():
+            return self._states(tokens, positions, *where)
 
     def _losses(self, tokens: Tensor, targets: Tensor, positions: Tensor, *where: Tensor | None) -> Tensor:
         with self.device.autocast():

@@ -1,6 +1,7 @@
 """The one training loop.
 
-A step takes the batch at the token position, normalises its loss by the targets of the whole batch, clips, and steps.
+A step takes the batch at the token position, normalises its loss by what the whole batch counts (the targets), clips,
+and steps.
 The position, the weights, the optimizer's moments, the random state and what the guard has seen are all the state
 there is: resuming is exact.
 Whatever else should happen (validation, samples) is passed in as an observer.
@@ -30,9 +31,9 @@ from calame.recipe.units import say_count
 from calame.run import checkpoint
 from calame.run.progress import Bar
 from calame.run.telemetry import Telemetry
-from calame.shards.rows import IGNORE, Rows
+from calame.shards.rows import Rows
 from calame.training.ahead import Ahead, collected_rarely
-from calame.training.batch import Data, LossFunction
+from calame.training.batch import Data, Objective
 from calame.training.energy import Energy
 from calame.training.guard import Guard, turn_away, went_bad
 from calame.training.keeping import MILESTONE, RETURN, Keeper
@@ -94,7 +95,7 @@ class Trainer:
     model: Decoder
     device: Device
     data: Data
-    loss: LossFunction
+    loss: Objective
     telemetry: Telemetry
     identity: dict[str, Any]
     flops_per_token: Callable[[int], float] = lambda position: 0.0
@@ -114,6 +115,7 @@ class Trainer:
         self.ahead = Ahead(self.data)
         self.timeline = Timeline(self.plan.batch)
         self.before = 0  # where the last step began
+        self.prepared = False  # whether the writer knows what it will have to copy
         self.keeper = Keeper(self.folder, self.plan.keep, self.plan.keep_best)
         self.guard = Guard(self.plan.guard)
         schedule = self.plan.schedule
@@ -173,6 +175,7 @@ class Trainer:
         while not self.finished and not leave:
             loss, norm = self._step()
             stop.nothing_to_save = False
+            self._prepare_saving()
             self.keeper.writer.check()
             meter.note(loss, norm, bar)
             observed = self._observe()
@@ -185,12 +188,18 @@ class Trainer:
             meter.restart()
         meter.energy.conclude()
 
+    def _prepare_saving(self) -> None:
+        """After the first step of this process, when there are moments; parts of several processes would travel."""
+        if not self.prepared and self.team.size == 1:
+            self.prepared = True
+            self.keeper.writer.prepare(everything(self, True)[0])
+
     def _step(self) -> tuple[Tensor, Tensor]:
         """One optimizer step, unless the guard turns it away; returns its mean loss and gradient norm, still on the
         device."""
         batch = self.batch
         rows = self.ahead.batch(self.progress.position + self.origin.data, batch)
-        targets = int((rows.targets != IGNORE).sum())
+        targets = self.loss.count(rows)
         self.optimizer.set_rate(self.rate())
         total = torch.zeros((), device=self.device.torch)
         parts = list(_micro_batches(self.team.share(rows), self.plan.micro_batch // rows.tokens.shape[1]))

@@ -14,7 +14,7 @@ from calame.model.decoder import Decoder
 from calame.model.device import Device
 from calame.recipe.errors import UserError, refuse
 from calame.run.progress import say
-from calame.training.batch import Data, LossFunction
+from calame.training.batch import Data, Objective
 from calame.training.optimizer import Optimizers
 
 SMALLER = (
@@ -87,7 +87,7 @@ class DryRun:
     Weights and random state stay as they are. The optimizer's moments, which come with its first step, are held open.
     """
 
-    def __init__(self, model: Decoder, device: Device, loss: LossFunction, data: Data, optimizer: Optimizers):
+    def __init__(self, model: Decoder, device: Device, loss: Objective, data: Data, optimizer: Optimizers):
         self.model, self.device, self.loss, self.data = model, device, loss, data
         self.moments, self.peak = optimizer.moment_bytes(), 0
 

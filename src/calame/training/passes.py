@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from calame.shards.rows import Rows
-from calame.training.batch import Inputs, LossFunction
+from calame.training.batch import Inputs, LossFunction, Objective
 from calame.training.scaler import LossScaler
 
 WARM = 2  # passes before a capture: compilers and libraries choose their kernels in them
@@ -17,11 +17,11 @@ WARM = 2  # passes before a capture: compilers and libraries choose their kernel
 class Passes:
     """Gradients add up in the parameters."""
 
-    def __init__(self, loss: LossFunction, scaler: LossScaler):
+    def __init__(self, loss: Objective, scaler: LossScaler):
         self.loss, self.scaler = loss, scaler
 
     def __call__(self, part: Rows, targets: int) -> Tensor:
-        """The part's share of the loss, a scalar: the sum of its losses by the `targets` of the whole batch."""
+        """The part's share of the loss, a scalar: its sum by what the loss counts in the whole batch (`targets`)."""
         loss = self.loss.total(part) / targets
         self.scaler.scale(loss).backward()
         return loss.detach()
@@ -35,8 +35,10 @@ class GraphedPasses(Passes):
     a batch writes over them (`first`), the others add to them (`adding`). Rows of another shape are recorded anew.
     """
 
-    def __init__(self, loss: LossFunction, scaler: LossScaler):
+    def __init__(self, loss: Objective, scaler: LossScaler):
         super().__init__(loss, scaler)
+        assert isinstance(loss, LossFunction), "the graph of another objective is not recorded"
+        self.loss: LossFunction = loss
         assert not scaler.on, "the factor of fp16 changes from step to step"
         self.parameters = [p for p in loss.model.parameters() if p.requires_grad]
         self.shapes: list[Any] = []

@@ -25,9 +25,16 @@ from calame.shards.chunks import ChunkLoader
 from calame.shards.loader import Loader
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Observer, Plan, Progress, Trainer
-from calame.training.setup import fit_micro_batch, keep_tokenizer, open_shards, prepare, validation_observer
+from calame.training.setup import (
+    fit_micro_batch,
+    keep_tokenizer,
+    open_shards,
+    prepare,
+    validation_observer,
+    validation_slices,
+)
+from calame.training.slices import Slice
 from calame.training.start import Place, begin_from, find_place
-from calame.training.validate import Slice, slices_of
 
 
 def training_stream(
@@ -38,7 +45,8 @@ def training_stream(
     pretrain, sources = recipe.pretrain, recipe.corpus.sources
     timeline = Timeline(context, context) if context else pretrain.timeline
     context, even = timeline.segments[-1].context, pretrain.order == "even"
-    opened = open_shards(shards, "train", tokenizer)
+    trained = {name: folder for name, folder in shards.items() if name not in recipe.corpus.ood}
+    opened = open_shards(trained, "train", tokenizer)
     if pretrain.documents == "chunks":
         mixture = blend(pretrain, sources, opened, context, context)
         return ChunkLoader(opened, mixture, context, tokenizer.special.pad, recipe.seed, even)
@@ -70,14 +78,7 @@ def pretrain(
     asked = loss if loader.masked else replace(bench, masked=True).loss()
     _write_account(loader, *start.reads(keys.tokens), folder / "mixture.json")
     keep_tokenizer(tokenizer_folder, folder)
-    special = tokenizer.special
-    slices = slices_of(
-        open_shards(shards, "validation", tokenizer),
-        context,
-        special.eos,
-        special.pad,
-        execution.validation_tokens,
-    )
+    slices = validation_slices(recipe, shards, tokenizer, context)
     every = execution.validate_every or keys.tokens
     Trainer(
         folder,
@@ -91,7 +92,7 @@ def pretrain(
         lambda position: flops_per_token(model, loader.timeline.at(position).context),
         peak_flops,
         [
-            (every, validation_observer(asked, slices, at_once, bench.team)),
+            (every, validation_observer(asked, slices, recipe.evaluation.mixed, at_once, bench.team)),
             (every, _consumption(loader, start.origin.data)),
         ],
         partial(begin_from, keys=keys.load) if keys.load else None,

@@ -6,22 +6,25 @@ from pathlib import Path
 from typing import Any
 
 from calame.recipe.errors import refuse
+from calame.recipe.slices import Mixed, mixed_weights
 from calame.recipe.units import say_count
 from calame.run import checkpoint, telemetry
 from calame.run.files import read_json, write_json
 from calame.run.progress import say
+from calame.training.slices import check_weights
 
 FILE = "selected.json"
 
 
-def select(rule: str, trained: Path, folder: Path) -> None:
-    """Write `selected.json` for rule `last` or `best:METRIC` (the lowest). `trained`: the folder of the run's stage."""
+def select(rule: str, trained: Path, folder: Path, mixed: Mixed = "even") -> None:
+    """Write `selected.json` for rule `last` or `best:METRIC` (the lowest). `trained`: the folder of the run's stage;
+    `mixed`: the weights of val/mixed, whatever they were during the training."""
     if rule == "last":
         chosen = checkpoint.newest_valid(trained / "checkpoints")
         reason = "the last checkpoint, as the recipe asks"
     else:
         metric = rule.removeprefix("best:")
-        chosen, values = best_checkpoint(trained, metric)
+        chosen, values = best_checkpoint(trained, metric, mixed)
         reason = f"lowest {metric} of the checkpoints kept: {', '.join(f'step {s} {v:.5g}' for s, v in values.items())}"
         if not values:
             raise refuse(
@@ -34,6 +37,11 @@ def select(rule: str, trained: Path, folder: Path) -> None:
         raise refuse(
             "select", f"no whole checkpoint in {trained}", remedy="train again: calame run RECIPE --from pretrain"
         )
+    write_choice(rule, chosen, reason, folder)
+
+
+def write_choice(rule: str, chosen: Path, reason: str, folder: Path) -> None:
+    """Write `selected.json`: the rule, the checkpoint that was chosen by it, and why."""
     progress = checkpoint.read_state(chosen)["progress"]
     write_json(
         folder / FILE,
@@ -48,16 +56,27 @@ def select(rule: str, trained: Path, folder: Path) -> None:
     say(f"  selected {chosen.name} ({say_count(progress['position'])} tokens): {reason}")
 
 
-def best_checkpoint(trained: Path, metric: str) -> tuple[Path | None, dict[int, float]]:
-    """The kept checkpoint with the lowest value of a metric, and the values of all that have one, by step."""
+def best_checkpoint(trained: Path, metric: str, mixed: Mixed | None = None) -> tuple[Path | None, dict[int, float]]:
+    """The kept checkpoint with the lowest value of a metric, and the values of all that have one, by step. mixed:
+    weights for val/mixed in place of those that it was recorded with."""
     at_step: dict[int, Path] = {
         int(path.name.split("-")[1]): path for path in checkpoint.steps(trained / "checkpoints")
     }
-    values = {
-        line["step"]: line[metric] for line in telemetry.read(trained) if metric in line and line["step"] in at_step
-    }
+    measured = {line["step"]: line for line in telemetry.read(trained) if metric in line and line["step"] in at_step}
+    values = {step: _value(line, metric, mixed) for step, line in measured.items()}
     best = min(values, key=lambda step: (values[step], step), default=None)
     return (at_step[best] if best is not None else None), values
+
+
+def _value(line: dict[str, Any], metric: str, mixed: Mixed | None) -> float:
+    kind = metric.removeprefix("val/mixed/")
+    keys = [key for key in line if key.startswith("val/") and key.endswith(f"/{kind}")]
+    slices = [name for key in keys if (name := key.split("/")[1]) not in ("mixed", "micro")]
+    if mixed is None or kind == metric or not slices:
+        return line[metric]
+    check_weights(slices, mixed)
+    weights = mixed_weights(slices, mixed) or {"micro": 1.0}
+    return sum(weight * line[f"val/{name}/{kind}"] for name, weight in weights.items())
 
 
 def _metrics(trained: Path) -> list[str]:

@@ -19,19 +19,21 @@ from calame.model.huggingface import read_folder
 from calame.model.scaled_norm import scale_gains
 from calame.recipe.errors import Problem, UserError, refuse
 from calame.recipe.schema import Execution, Optimizer, Recipe
+from calame.recipe.slices import Mixed
 from calame.recipe.units import say_count
 from calame.run.progress import say
 from calame.shards.read import Shard
 from calame.tokenizer.tokenizer import Tokenizer
-from calame.training.batch import Data, LossFunction, choose_attention
+from calame.training.batch import Data, LossFunction, Objective, choose_attention
 from calame.training.loop import Observer, Progress
 from calame.training.memory import DryRun, cap_memory, checkpoint_activations, fitting_micro_batch
 from calame.training.optimizer import build_optimizer
 from calame.training.parallel import Team, check_devices, choose_mode, join
 from calame.training.precision import apply_precision
 from calame.training.sharding import compile_layers
+from calame.training.slices import Slice, check_weights, slices_of
 from calame.training.stopping import poll
-from calame.training.validate import ALONE, Slice, validate
+from calame.training.validate import ALONE, summed_up, validate
 
 FREE = ("vocab_size", "initializer_range", "norm_scale")  # may differ from those of the folder that a model starts from
 MICRO_BATCH = {"cuda": 32_768, "mps": 8_192, "cpu": 4_096}  # tokens; what a device of the kind digests well
@@ -97,11 +99,11 @@ def prepare(recipe: Recipe, tokenizer: Tokenizer, masked: bool) -> Bench:
         torch.set_num_threads(recipe.execution.threads)
     device = choose_device(recipe.execution.device, recipe.pretrain.precision)
     cap_memory(recipe.execution.memory, device)
-    if recipe.execution.kernels == "auto" and not recipe.execution.deterministic:
-        newer = take_newer_flash(device.torch)
-        if newer:
-            say(f"  attention: {newer}, which is installed")
     config = replace(ModelConfig.from_recipe(recipe.model, tokenizer.size), norm_scale=device.norm_scale)
+    if recipe.execution.kernels == "auto" and not recipe.execution.deterministic and device.compute == torch.bfloat16:
+        heads = (config.head_dim, config.num_attention_heads, config.num_key_value_heads)
+        if newer := take_newer_flash(device.torch, *heads):
+            say(f"  attention: {newer}, which is installed")
     model = Decoder(config)
     if recipe.model.init:
         model.load_state_dict(scale_gains(initial_weights(recipe.model.init, config, tokenizer), config))
@@ -173,7 +175,7 @@ def micro_batches(execution: Execution, device: Device, batch: int, context: int
     return fitting[:1] if execution.micro_batch else fitting
 
 
-def fit_micro_batch(bench: Bench, loss: LossFunction, data: Data, keys: Optimizer, batch: int) -> int:
+def fit_micro_batch(bench: Bench, loss: Objective, data: Data, keys: Optimizer, batch: int) -> int:
     """The tokens that pass through at once. On a GPU a dry run finds what fits. Raises `UserError` if nothing does."""
     execution = bench.recipe.execution
     candidates = micro_batches(execution, bench.device, batch, data.context)
@@ -188,10 +190,10 @@ def fit_micro_batch(bench: Bench, loss: LossFunction, data: Data, keys: Optimize
 
 
 def validation_observer(
-    loss: LossFunction, slices: Sequence[Slice], tokens_at_once: int, team: Team = ALONE
+    loss: LossFunction, slices: Sequence[Slice], mixed: Mixed, tokens_at_once: int, team: Team = ALONE
 ) -> Observer:
     """val/SLICE/loss and /bpb of every slice, of `mixed` and `micro`."""
-    rows = max(1, tokens_at_once // slices[0].rows.tokens.shape[1])
+    rows = max(1, tokens_at_once // slices[0].windows.rows.tokens.shape[1])
 
     def observe(progress: Progress) -> dict[str, Any]:
         values = {}
@@ -200,7 +202,7 @@ def validation_observer(
             measured = validate(loss, slices, rows, lambda tokens: poll() if team.size == 1 else None, team)
         finally:
             loss.model.train()  # it may have been cut short
-        for name, found in measured.items():
+        for name, found in summed_up(measured, mixed).items():
             values[f"val/{name}/loss"] = round(found.loss, 5)
             values[f"val/{name}/bpb"] = round(found.bpb, 5)
         say(
@@ -210,6 +212,16 @@ def validation_observer(
         return values
 
     return observe
+
+
+def validation_slices(recipe: Recipe, shards: Mapping[str, Path], tokenizer: Tokenizer, context: int) -> list[Slice]:
+    """What is measured in training: of each slice `execution.validation_tokens`. Raises `UserError` where the weights
+    of `val/mixed` are not those of these slices."""
+    opened = open_shards(shards, "validation", tokenizer)
+    most, ood = recipe.execution.validation_tokens, recipe.corpus.ood
+    slices = slices_of(opened, tokenizer, context, tokens=most, ood=ood)
+    check_weights([part.name for part in slices], recipe.evaluation.mixed)
+    return slices
 
 
 def open_shards(folders: Mapping[str, Path], split: str, tokenizer: Tokenizer) -> list[Shard]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from calame.recipe.errors import Problem, UserError
 from calame.recipe.units import say_count
@@ -36,7 +36,7 @@ def everything(trainer: Trainer, observed: bool) -> tuple[dict[str, dict[str, Te
     """Tensors by group, and the state that JSON can hold: of several processes all must ask, and the first one gets it.
     observed: False if a stop cut the step's observers short."""
     tensors = {
-        "model": trainer.spread.collect(trainer.model.state_dict()),
+        "model": trainer.spread.collect(_learnt(trainer.model)),
         "optimizer": trainer.spread.collect(trainer.optimizer.tensors(trainer.model)),
         "random": random_state(trainer.device.torch),
         **({"scaler": trainer.scaler.tensors()} if trainer.scaler.on else {}),
@@ -82,8 +82,19 @@ def resume(trainer: Trainer) -> Path | None:
 
 def put_back(trainer: Trainer, tensors: Mapping[str, Mapping[str, Tensor]]) -> None:
     """Weights and moments of a checkpoint, as they lie in this process."""
-    trainer.model.load_state_dict(trainer.spread.place(tensors["model"]))
+    kept = {name: tensor for name, tensor in trainer.model.state_dict().items() if name in _frozen(trainer.model)}
+    trainer.model.load_state_dict({**kept, **trainer.spread.place(tensors["model"])})
     trainer.optimizer.restore(trainer.model, trainer.spread.place(tensors["optimizer"]))
+
+
+def _learnt(model: nn.Module) -> dict[str, Tensor]:
+    """The weights of a checkpoint: all, or with adapters those alone; what is frozen is where the run begins."""
+    frozen = _frozen(model)
+    return {name: tensor for name, tensor in model.state_dict().items() if name not in frozen}
+
+
+def _frozen(model: nn.Module) -> set[str]:
+    return {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
 
 
 def _own_numbers(trainer: Trainer) -> None:

@@ -1,4 +1,4 @@
-"""Loss in nats a token and in bits a byte, slice by slice, on text that was never trained on."""
+"""Loss in nats a token and in bits a byte, document by document, on text that was never trained on."""
 
 from __future__ import annotations
 
@@ -9,66 +9,39 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from calame.shards.read import Shard
-from calame.shards.rows import IGNORE, Rows, lay_out
+from calame.recipe.slices import OOD, Mixed, mixed_weights
+from calame.shards.rows import IGNORE, Rows
 from calame.training.batch import LossFunction
 from calame.training.parallel import Team
+from calame.training.slices import Slice
 
 ALONE = Team()
+NATS, TEXT_NATS, TOKENS, BYTES = range(4)  # columns
 
 
 @dataclass(frozen=True)
-class Slice:
-    """Whole validation documents of one (language x source), laid out in rows.
-
-    `bytes`: UTF-8 bytes of their text; `eos`: the id whose prediction is not a byte of any text.
-    """
-
-    name: str
-    rows: Rows
-    bytes: int
-    documents: int
-    eos: int
-
-
-@dataclass(frozen=True)
-class SliceLoss:
+class Loss:
     """loss: nats a predicted token, ends of documents included. bpb: bits a byte of text, ends left out."""
 
     loss: float
     bpb: float
     tokens: int
 
-
-def slices_of(shards: Sequence[Shard], context: int, eos: int, pad: int, tokens: int | None = None) -> list[Slice]:
-    """The validation slices LANGUAGE-SOURCE: all documents, or as many as reach `tokens`, in the order of their hashes
-    (neighbours in a source are alike)."""
-    found = []
-    for shard in shards:
-        for code, language in enumerate(shard.languages):
-            chosen = np.flatnonzero(shard.index["language"] == code)
-            if tokens is not None:
-                hashes = np.ascontiguousarray(shard.index["hash"][chosen]).view("<u8")[::2]  # its first half is enough
-                chosen = chosen[np.argsort(hashes, kind="stable")]
-                reached = np.cumsum(np.diff(shard.starts)[chosen])
-                chosen = chosen[: int(np.searchsorted(reached, tokens)) + 1]
-            lengths = np.diff(shard.starts)[chosen]
-            if len(chosen):
-                rows = _rows(shard, chosen, lengths, context, pad)
-                size = int(shard.index["bytes"][chosen].sum(dtype=np.uint64))
-                found.append(Slice(f"{language}-{shard.name}", rows, size, len(chosen), eos))
-    return found
+    @staticmethod
+    def of(sums: np.ndarray) -> Loss:
+        """sums: (4,) NATS, TEXT_NATS, TOKENS, BYTES."""
+        loss, bpb = rates(sums)
+        return Loss(float(loss), float(bpb), int(sums[TOKENS]))
 
 
-def _rows(shard: Shard, chosen: np.ndarray, lengths: np.ndarray, context: int, pad: int) -> Rows:
-    stream = np.concatenate([np.asarray(shard.tokens[shard.starts[d] : shard.starts[d + 1]]) for d in chosen])
-    rest = -len(stream) % context
-    if rest:  # the last row is filled up with a document of nothing
-        stream, lengths = np.append(stream, np.full(rest, pad, stream.dtype)), np.append(lengths, rest)
-    rows = lay_out(stream, lengths, context, masked=True)
-    if rest:
-        rows.targets[-1, -rest:] = IGNORE
-    return rows
+def rates(sums: np.ndarray) -> np.ndarray:
+    """(..., 4) sums -> (..., 2) nats a token and bits a byte."""
+    loss = sums[..., NATS] / np.maximum(sums[..., TOKENS], 1)
+    return np.stack([loss, sums[..., TEXT_NATS] / math.log(2) / np.maximum(sums[..., BYTES], 1)], -1)
+
+
+ByDocument = Mapping[str, np.ndarray]
+"""What was measured, by slice: (documents, 4) NATS, TEXT_NATS (ends of documents left out), TOKENS, BYTES."""
 
 
 @torch.no_grad()
@@ -78,33 +51,33 @@ def validate(
     rows_at_once: int,
     done: Callable[[int], object] = lambda tokens: None,
     team: Team = ALONE,
-) -> dict[str, SliceLoss]:
-    """Each slice's loss; `mixed`: the mean over languages of the mean over their slices; `micro`: over all tokens.
-
-    `done` is told how many tokens have been read since it was last told. The processes of a team read their turns."""
+) -> dict[str, np.ndarray]:
+    """Each slice's documents, as ByDocument. `done` is told how many tokens have been asked for since it was last told.
+    The processes of a team read their turns."""
     loss.model.eval()
-    found, sums = {}, []
+    found = {}
     for part in slices:
-        nats = ends = asked = 0.0
-        for turn in range(0, len(part.rows), rows_at_once * team.size):  # as many turns in every process
+        sums = np.zeros((len(part.bytes), 4))
+        for turn in range(0, len(part.windows), rows_at_once * team.size):  # as many turns in every process
             start = turn + team.rank * rows_at_once
-            rows = _filled(part.rows[start : start + rows_at_once], rows_at_once)
-            losses = loss(rows).double().cpu().numpy()
-            targets = rows.targets.reshape(-1)
-            nats += losses.sum()
-            ends += losses[targets == part.eos].sum()
-            asked += (targets != IGNORE).sum()
-            done(int((targets != IGNORE).sum()))
-        nats, ends, asked = team.sum(torch.tensor([nats, ends, asked], dtype=torch.float64)).tolist()
-        found[part.name] = SliceLoss(nats / max(asked, 1), (nats - ends) / math.log(2) / part.bytes, int(asked))
-        sums.append((nats, ends, asked, part.bytes))
+            rows = _filled(part.windows.rows[start : start + rows_at_once], rows_at_once)
+            losses = loss(rows).double().cpu().numpy().reshape(rows.targets.shape)
+            owners = part.windows.owners[start : start + rows_at_once]
+            done(_add(sums, losses[: len(owners)], rows.targets[: len(owners)], owners, part.eos))
+        sums = team.sum(torch.from_numpy(sums)).numpy()
+        sums[:, BYTES] = part.bytes
+        found[part.name] = sums
     loss.model.train()
-    nats, ends, asked, size = (sum(column) for column in zip(*sums, strict=True))
-    return {
-        "mixed": _mixed(found),
-        "micro": SliceLoss(nats / asked, (nats - ends) / math.log(2) / size, int(asked)),
-        **found,
-    }
+    return found
+
+
+def _add(sums: np.ndarray, losses: np.ndarray, targets: np.ndarray, owners: np.ndarray, eos: int) -> int:
+    """Add the losses of rows to the documents that they are of; returns how many tokens were asked for."""
+    asked = owners >= 0
+    nats, document, of_text = losses[asked], owners[asked], targets[asked] != eos
+    for column, values in ((NATS, nats), (TEXT_NATS, nats * of_text), (TOKENS, np.ones_like(nats))):
+        sums[:, column] += np.bincount(document, values, len(sums))
+    return len(nats)
 
 
 def _filled(rows: Rows, number: int) -> Rows:
@@ -117,11 +90,19 @@ def _filled(rows: Rows, number: int) -> Rows:
     return Rows.join([rows, Rows(empty, empty + IGNORE, empty, empty + np.arange(context, dtype=np.int32))])
 
 
-def _mixed(slices: Mapping[str, SliceLoss]) -> SliceLoss:
-    """Equal weight for each language, then for each of its slices."""
-    languages: dict[str, list[SliceLoss]] = {}
-    for name, found in slices.items():
-        languages.setdefault(name.split("-")[0], []).append(found)
-    means = [(np.mean([s.loss for s in part]), np.mean([s.bpb for s in part])) for part in languages.values()]
-    loss, bpb = (float(np.mean(column)) for column in zip(*means, strict=True))
-    return SliceLoss(loss, bpb, sum(s.tokens for s in slices.values()))
+def summed_up(found: ByDocument, mixed: Mixed = "even") -> dict[str, Loss]:
+    """`mixed`: the slices' mean by their weights; `micro`: over all tokens alike; and each slice. What is out of domain
+    is in neither of the two."""
+    slices = {name: Loss.of(sums.sum(0)) for name, sums in found.items()}
+    inside = [sums.sum(0) for name, sums in found.items() if not name.startswith(OOD)]
+    micro = Loss.of(np.sum(inside, 0))
+    return {"mixed": _mixed(slices, mixed) or micro, "micro": micro, **slices}
+
+
+def _mixed(slices: Mapping[str, Loss], mixed: Mixed) -> Loss | None:
+    weights = mixed_weights(slices, mixed)
+    if weights is None:
+        return None
+    loss = sum(weight * slices[name].loss for name, weight in weights.items())
+    bpb = sum(weight * slices[name].bpb for name, weight in weights.items())
+    return Loss(loss, bpb, sum(slices[name].tokens for name in weights))

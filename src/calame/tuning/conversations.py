@@ -1,99 +1,81 @@
-"""Read conversations: rows with `messages: [{role, content}]`. What cannot be used is set aside and counted."""
+"""Read sets of conversations. What cannot be used is set aside with its reason."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from itertools import chain
 
-from calame.corpus import petit_monde
-from calame.corpus.files import find_files
-from calame.corpus.readers.kinds import read_rows
-from calame.recipe.errors import refuse
-from calame.recipe.schema import Conversations
+from calame.corpus.readers.row import Row
+from calame.recipe.tuning import Conversations, Words
 from calame.tokenizer.policy import ROLES
-
-KINDS = (".jsonl", ".jsonl.zst", ".jsonl.gz", ".parquet")
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """Messages in order, each {"role": system|user|assistant, "content": text}; at least one of the assistant's."""
-
-    messages: tuple[dict[str, str], ...]
-    source: str
-
-
-@dataclass(frozen=True)
-class Unusable:
-    place: str
-    reason: str
+from calame.tuning.formats import detect, messages_in
+from calame.tuning.messages import Conversation, Unusable, to_conversation
+from calame.tuning.rows import license_of, rows_of, sample_of, up_to, with_format, without_format
+from calame.tuning.trees import best_branch, plant
 
 
 def read_conversations(
-    name: str, keys: Conversations, languages: Sequence[str], seed: int
+    name: str, keys: Conversations, languages: Sequence[str], seed: int, roles: Sequence[str] = ROLES
 ) -> Iterator[Conversation | Unusable]:
-    """The conversations of one source. Raises `UserError` where there is nothing to read."""
-    count = 0
-    for place, values, fault in _rows(name, keys, languages, seed):
-        if count == keys.limit:
-            return
-        reason = fault or fault_of(values)
-        if reason:
-            yield Unusable(place, reason)
+    """The conversations of one set. roles: those that the chat format can write. Raises `UserError` where there is
+    nothing to read, or no such column."""
+    rows = rows_of(f"sft.conversations.{name}", keys, "dialogues", languages, seed)
+    return up_to(keys.limit, _conversations(name, keys, rows, roles))
+
+
+def _conversations(
+    name: str, keys: Conversations, rows: Iterator[Row | Unusable], roles: Sequence[str]
+) -> Iterator[Conversation | Unusable]:
+    items = with_format(name, keys.format, rows, detect)
+    for item in items:
+        if isinstance(item, Unusable):
+            yield item
+        elif item[1] == "tree":  # a tree is whole once all its rows are read
+            yield from _trees(name, keys, without_format(chain([item], items)), roles)
         else:
-            count += 1
-            messages = tuple({"role": m["role"], "content": m["content"]} for m in values["messages"])
-            yield Conversation(messages, name)
+            yield from _of_row(name, keys, *item, roles)
 
 
-def _rows(
-    name: str, keys: Conversations, languages: Sequence[str], seed: int
-) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """(place, values, fault) of each row."""
-    where = f"sft.conversations.{name}"
-    if keys.location == "builtin:petit-monde":
-        own_seed = seed if keys.seed is None else keys.seed
-        rows = petit_monde.rows("dialogues", seed=own_seed, size=keys.size or 0, languages=languages)
-        yield from ((f"petit-monde:{number}", row, "") for number, row in enumerate(rows))
-    elif keys.location.startswith("hub:"):
-        raise refuse(
-            f"{where}.from",
-            "conversations of the hub are not read yet",
-            "a file or folder, builtin:petit-monde, own-text",
-            "download them first",
-        )
-    else:
-        for path in find_files(keys.location, (), f"{where}.from", KINDS):
-            for row in read_rows(path):
-                yield row.place, row.values or {}, row.fault
-
-
-def fault_of(values: dict[str, Any]) -> str:
-    """Why a row is no conversation to learn from, or an empty string."""
-    messages = values.get("messages")
-    if messages == []:
-        return "no message in it"
-    if not isinstance(messages, list):
-        return f"no list of messages (its columns: {', '.join(map(str, values)) or 'none'})"
-    for message in messages:
-        if not isinstance(message, dict) or not isinstance(message.get("content"), str):
-            return "a message without text"
-        if message.get("role") not in ROLES:
-            return f"role {message.get('role')!r} is none of {', '.join(ROLES)}"
-        if not message["content"].strip():
-            return "an empty message"
-        if not _is_unicode(message["content"]):
-            return "not Unicode text (lone surrogates)"
-    if not any(message["role"] == "assistant" for message in messages):
-        return "the assistant says nothing"
-    return ""
-
-
-def _is_unicode(text: str) -> bool:
-    """JSON can spell halves of characters (lone surrogates), which no tokenizer takes."""
+def _of_row(
+    name: str, keys: Conversations, row: Row, kind: str, roles: Sequence[str]
+) -> Iterator[Conversation | Unusable]:
+    assert row.values is not None
+    license_, sample = license_of(keys, row.values), sample_of(row.values)
     try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+        for messages in messages_in(row.values, kind, keys):
+            yield _made(name, keys, messages, row.place, license_, sample, roles)
+    except ValueError as fault:
+        yield Unusable(row.place, str(fault), sample)
+
+
+def _trees(
+    name: str, keys: Conversations, rows: Iterator[Row | Unusable], roles: Sequence[str]
+) -> Iterator[Conversation | Unusable]:
+    """The best branch of each tree."""
+    for item in plant(rows):
+        if isinstance(item, Unusable):
+            yield item
+        else:
+            license_, sample = license_of(keys, item.values), sample_of(item.values)
+            yield _made(name, keys, best_branch(item), item.place, license_, sample, roles)
+
+
+def _made(
+    name: str, keys: Conversations, messages: object, place: str, license_: str, sample: str, roles: Sequence[str]
+) -> Conversation | Unusable:
+    try:
+        conversation = to_conversation(messages, name, place, license_, roles, tools=keys.tools == "keep")
+    except ValueError as fault:
+        return Unusable(place, str(fault), sample)
+    reason = length_fault(conversation, keys.answers)
+    return Unusable(place, reason, sample) if reason else conversation
+
+
+def length_fault(conversation: Conversation, wanted: Words) -> str:
+    """Which limit an answer of a conversation breaks, or an empty string."""
+    words = [len(answer.split()) for answer in conversation.learnt]
+    if wanted.least and min(words) < wanted.least:
+        return f"an answer of less than {wanted.least} words"
+    if wanted.most and max(words) > wanted.most:
+        return f"an answer of more than {wanted.most} words"
+    return ""

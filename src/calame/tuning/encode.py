@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from calame.shards.rows import IGNORE
+from calame.tokenizer.policy import ASSISTANT
 from calame.tokenizer.tokenizer import Tokenizer
-from calame.tuning.conversations import Conversation
+from calame.tuning.messages import Conversation
 
 
 @dataclass(frozen=True)
@@ -19,21 +20,26 @@ class Example:
     targets: np.ndarray
     cut: int = 0  # messages that did not fit
 
+    @property
+    def learnt(self) -> int:
+        """Tokens that carry loss."""
+        return int((self.targets != IGNORE).sum())
+
 
 def encode(conversation: Conversation, tokenizer: Tokenizer, context: int) -> Example | None:
-    """The conversation cut before the first message that does not fit; None if no answer of the assistant fits."""
+    """The conversation cut before the first message that does not fit; None if no answer that is learnt fits."""
     ids = tokenizer.beginning
     learnt = [False] * len(ids)
-    complete = used = 0  # tokens and messages up to the end of the last answer that fits
-    for number, message in enumerate(conversation.messages, 1):
+    complete = used = 0  # tokens and messages up to the end of the last answer that fits and is learnt
+    for number, message in enumerate(conversation.messages):
         start, said = tokenizer.turn(message)
         ids += start + said + tokenizer.newline
-        answer = message["role"] == "assistant"
+        answer = message["role"] == ASSISTANT and number not in conversation.silent
         learnt += [False] * len(start) + [answer] * len(said) + [False] * len(tokenizer.newline)
         if len(ids) > context:
             break
         if answer:
-            complete, used = len(ids), number
+            complete, used = len(ids), number + 1
     else:  # everything fits; a question without an answer at the end teaches nothing, and is no cut
         used = len(conversation.messages)
     if not complete:

@@ -1,159 +1,115 @@
 """Stage sft: conversations on the one loop, from the selected checkpoint.
 
-checkpoints/, metrics.jsonl, conversations.json (what was read, used, cut and refused, with reasons), tokenizer/
+checkpoints/, metrics.jsonl, conversations.json (what was read, used, cut and left out, with reasons), examples.npz,
+tokenizer/; with LoRA adapter/checkpoints/ (the adapters alone) and in checkpoints/ the merged model
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-from calame.corpus.decisions import TRAIN
-from calame.corpus.document import Document
-from calame.corpus.kept import read_kept
 from calame.model.config import flops_per_token
+from calame.recipe.derive import default_warmup
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Recipe
+from calame.recipe.tuning import Lora
 from calame.recipe.units import say_count
 from calame.run import checkpoint
-from calame.run.files import write_json
 from calame.run.progress import say
-from calame.run.sinks import Sinks
-from calame.run.telemetry import Telemetry
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Plan, Trainer
 from calame.training.pretrain import training_stream
-from calame.training.setup import fit_micro_batch, keep_tokenizer, open_shards, prepare, validation_observer
-from calame.training.validate import slices_of
-from calame.tuning.conversations import Conversation, Unusable, read_conversations
-from calame.tuning.data import ConversationData
-from calame.tuning.encode import Example, encode
-from calame.tuning.own_text import from_own_text
+from calame.training.setup import Bench, fit_micro_batch, keep_tokenizer, validation_observer, validation_slices
+from calame.tuning.data import Group, PackedData
+from calame.tuning.gather import gather_examples
+from calame.tuning.kept import kept
+from calame.tuning.lora import add_adapters, merged_weights
+from calame.tuning.prepare import begin, plan_of, telemetry_of
 
 
 def tune(
     recipe: Recipe, before: Mapping[str, Path], start: Path, folder: Path, run: Path, peak_flops: float | None
 ) -> None:
     """Tune the checkpoint `start` on the recipe's conversations. `before`: folders of the stages before, by name."""
-    keys, execution = recipe.sft, recipe.execution
+    keys = recipe.sft
     assert keys is not None and keys.batch and keys.context and keys.optimizer
     tokenizer = Tokenizer.load(before["tokenizer"])
-    examples = gather_examples(recipe, before, tokenizer, folder)
+    groups = kept(folder, partial(gather_examples, recipe, before, tokenizer, folder))
     shards = {name: before[f"shards/{name}"] for name in recipe.corpus.sources}
-    data = _data(recipe, examples, shards, tokenizer, checkpoint.read_state(start)["progress"]["position"])
-    tokens = data.tokens(keys.epochs, keys.batch)
-    bench = prepare(recipe, tokenizer, masked=True)
-    tensors, _ = checkpoint.load(start)
-    bench.model.load_state_dict(tensors["model"])
+    data = _data(recipe, groups, shards, tokenizer, checkpoint.read_state(start)["progress"]["position"])
+    bench = begin(recipe, tokenizer, start)
+    if keys.lora:
+        _adapt(bench, keys.lora)
     flops = flops_per_token(bench.model.config, keys.context)
     portion = bench.team.portion("sft.batch", keys.batch, keys.context)
     loss = bench.loss()
     at_once = fit_micro_batch(bench, loss, data, keys.optimizer, portion)
     keep_tokenizer(before["tokenizer"], folder)
-    special = tokenizer.special
-    slices = slices_of(
-        open_shards(shards, "validation", tokenizer),
-        keys.context,
-        special.eos,
-        special.pad,
-        execution.validation_tokens,
-    )
+    slices = validation_slices(recipe, shards, tokenizer, keys.context)
+    plan = plan_of(recipe, keys, data.tokens(keys.epochs, keys.batch), at_once)
     say(
-        f"  tuning on {say_count(tokens)} tokens: {len(examples):,} conversations, {keys.epochs:g} times, "
-        f"{keys.replay:.0%} replayed text; rate {keys.optimizer.learning_rate:g}"
+        f"  tuning on {say_count(plan.tokens)} tokens: {len(groups):,} conversations, {keys.epochs:g} times, "
+        f"{keys.replay:.0%} replayed text; rate {keys.optimizer.learning_rate:g} after "
+        f"{say_count(_warmup(plan))} tokens of warm-up"
     )
-    plan = Plan(
-        tokens,
-        keys.batch,
-        keys.optimizer,
-        keys.schedule,
-        keys.clip,
-        recipe.seed,
-        at_once,
-        execution.log_every,
-        max(tokens // 4, keys.batch),
-        execution.keep,
-        deadline=execution.deadline,
-    )
-    stage = f"sft/{keys.name}"
+    measure = validation_observer(loss, slices, recipe.evaluation.mixed, at_once, bench.team)
     Trainer(
-        folder,
+        folder / "adapter" if keys.lora else folder,
         plan,
         bench.model,
         bench.device,
         data,
         loss,
-        Telemetry(stage, run, folder, sinks=Sinks(execution.telemetry, recipe.name, stage, run, folder)),
+        telemetry_of(recipe, f"sft/{keys.name}", folder, run),
         bench.identity,
         lambda position: flops,
         peak_flops,
-        [(max(tokens // 2, keys.batch), validation_observer(loss, slices, at_once, bench.team))],
+        [(max(plan.tokens // 2, keys.batch), measure)],
         team=bench.team,
         graphed=bench.graphed,
     ).run()
+    if keys.lora and bench.team.chief:
+        _merge(bench, folder)
+
+
+def _warmup(plan: Plan) -> int:
+    return default_warmup(plan.tokens) if plan.schedule.warmup is None else plan.schedule.warmup
 
 
 def _data(
-    recipe: Recipe, examples: list[Example], shards: Mapping[str, Path], tokenizer: Tokenizer, seen: int
-) -> ConversationData:
+    recipe: Recipe, groups: Sequence[Group], shards: Mapping[str, Path], tokenizer: Tokenizer, seen: int
+) -> PackedData:
     """The conversations, and replayed text that goes on where pretraining left off, after `seen` tokens."""
     keys = recipe.sft
     assert keys is not None and keys.context
     if not keys.replay:
-        return ConversationData(examples, keys.context, recipe.seed)
+        return PackedData(groups, keys.context, recipe.seed)
     stream = training_stream(recipe, shards, tokenizer, keys.context)
     capacity = stream.mixture.capacity
     if not capacity:
         raise refuse("sft.replay", f"the text is shorter than a row of {keys.context} tokens", remedy="sft.replay=0")
-    begin = seen // keys.context * keys.context
-    return ConversationData(examples, keys.context, recipe.seed, stream, keys.replay, begin, capacity)
+    begins = seen // keys.context * keys.context
+    replay = {"replay": stream, "share": keys.replay, "replay_from": begins, "replay_tokens": capacity}
+    return PackedData(groups, keys.context, recipe.seed, **replay)
 
 
-def gather_examples(recipe: Recipe, before: Mapping[str, Path], tokenizer: Tokenizer, folder: Path) -> list[Example]:
-    """All usable conversations as tokens; what was not usable is counted with its reason in conversations.json."""
-    assert recipe.sft is not None and recipe.sft.context
-    examples: list[Example] = []
-    ledger = {}
-    for name in recipe.sft.conversations:
-        read, cut, refused = 0, 0, Counter[str]()
-        first: dict[str, str] = {}
-        for item in _conversations(recipe, name, before):
-            read += 1
-            if isinstance(item, Unusable):
-                refused[item.reason] += 1
-                first.setdefault(item.reason, item.place)
-            elif (example := encode(item, tokenizer, recipe.sft.context)) is None:
-                refused["no answer fits into the context"] += 1
-            else:
-                examples.append(example)
-                cut += example.cut > 0
-        used = read - refused.total()
-        ledger[name] = {"read": read, "used": used, "cut at a turn": cut, "refused": dict(refused)}
-        for reason, number in refused.items():
-            where = f", the first at {first[reason]}" if reason in first else ""
-            say(f"  {name}: {number} conversations refused, {reason}{where}")
-    write_json(folder / "conversations.json", ledger)
-    if not examples:
-        reasons = "; ".join(reason for part in ledger.values() for reason in part["refused"]) or "nothing in them"
-        raise refuse(
-            "sft.conversations",
-            f"no conversation can be used ({reasons})",
-            'rows like {"messages": [{"role": "user", "content": "..."}, {"role": "assistant", ...}]}',
-        )
-    return examples
+def _adapt(bench: Bench, keys: Lora) -> None:
+    if bench.team.size > 1 and bench.team.mode != "ddp":
+        found = f"the model lies in parts over the processes ({bench.team.mode})"
+        raise refuse("sft.lora", found, remedy="execution.parallel=ddp, or leave lora out")
+    learnt = add_adapters(bench.model, keys, bench.recipe.seed)
+    say(f"  adapters of rank {keys.rank}: {say_count(learnt)} parameters learn, all others are frozen")
 
 
-def _conversations(recipe: Recipe, name: str, before: Mapping[str, Path]) -> Iterator[Conversation | Unusable]:
-    assert recipe.sft is not None
-    keys = recipe.sft.conversations[name]
-    if keys.location != "own-text":
-        return read_conversations(name, keys, recipe.languages, recipe.seed)
-    return from_own_text(_training_documents(recipe, before), recipe.seed, keys.limit)
-
-
-def _training_documents(recipe: Recipe, before: Mapping[str, Path]) -> Iterator[Document]:
-    for source in recipe.corpus.sources:
-        for _, split, document in read_kept(before[f"corpus/{source}"], before["corpus"], source):
-            if split == TRAIN:
-                yield document
+def _merge(bench: Bench, folder: Path) -> None:
+    """A whole model beside the adapters, for all that reads a tuned model."""
+    newest = checkpoint.newest_valid(folder / "adapter" / "checkpoints")
+    assert newest is not None
+    state = checkpoint.read_state(newest)
+    written = checkpoint.newest_valid(folder / "checkpoints")
+    if written is None or written.name != newest.name:
+        step = state["progress"]["step"]
+        checkpoint.save(folder / "checkpoints", step, {"model": merged_weights(bench.model)}, state)
+    say(f"  adapters merged into checkpoints/{newest.name}; alone they are in adapter/checkpoints")

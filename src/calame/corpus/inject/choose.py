@@ -78,7 +78,8 @@ class JoinedCorpus:
 
     def host(self, language: str, draw: random.Random) -> str:
         """A source for a new document: as often as it holds training text in its language (or any, if none does)."""
-        weights = self.weight.get(language) or {name: max(1, tally.bytes) for name, tally in self.came.items()}
+        trained = {name: tally.bytes for name, tally in self.came.items() if tally.documents}
+        weights = self.weight.get(language) or trained
         return draw.choices(list(weights), list(weights.values()))[0]
 
 

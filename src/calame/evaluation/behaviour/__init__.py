@@ -1,0 +1,1 @@
+"""How a model writes when it is left alone: loops, repetition, its language, whether it ends."""

@@ -1,0 +1,1 @@
+"""Which checkpoint is taken, by declared criteria, with intervals, and why, in words."""

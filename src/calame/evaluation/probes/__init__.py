@@ -1,0 +1,1 @@
+"""Probes: beginnings whose continuation is known, and how likely a model finds it."""

@@ -1,0 +1,34 @@
+"""What is known of the run that a model belongs to: its recipe, its languages, the stages that lie beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from calame.recipe.errors import refuse
+from calame.recipe.schema import Recipe
+from calame.run import checkpoint
+from calame.run.files import read_json
+
+
+def recipe_of(model: Path) -> Recipe | None:
+    """The recipe that a checkpoint was trained by, as it was written down with it; None of a model of elsewhere."""
+    if not (model / checkpoint.MANIFEST).is_file():
+        return None
+    written = read_json(model / checkpoint.MANIFEST)["state"].get("recipe")
+    return Recipe.model_validate(written) if written else None
+
+
+def languages_of(model: Path, given: Sequence[str] | None) -> list[str]:
+    """The languages that are given, or else those of the model's recipe. Raises `UserError` where neither is known."""
+    if given:
+        return list(given)
+    recipe = recipe_of(model)
+    if recipe is None:
+        raise refuse("--languages", f"{model} says nothing of its languages", "e.g. fr or fr,it")
+    return list(recipe.languages)
+
+
+def shards_of(run: Path) -> dict[str, Path]:
+    """The shards that a run has made, by source."""
+    return {folder.name: folder for folder in sorted((run / "shards").glob("*")) if (folder / "header.json").is_file()}
