@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from benches import ROWS, chosen_of, folder_of, write_rows
 
+from benches import ROWS, chosen_of, folder_of, write_rows
 from calame.evaluation.tasks.items import read_items
 from calame.evaluation.tasks.manifest import read_manifest, task_files
 from calame.evaluation.tasks.shape import shape_of
