@@ -13,6 +13,7 @@ import calame
 from calame.cli_arguments import model_arguments
 from calame.cli_choice import add_compare, add_judge, add_search_decoding
 from calame.cli_corpus import add_corpus
+from calame.cli_evaluation import add_evaluate
 from calame.cli_tuning import add_dpo, add_sft
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
         add_dpo,
         _add_generate,
         _add_chat,
+        add_evaluate,
         add_search_decoding,
         add_compare,
         add_judge,

@@ -16,6 +16,13 @@ def positive(text: str) -> int:
     return number
 
 
+def count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text}: at least 0")
+    return number
+
+
 def place_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
     verb.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))

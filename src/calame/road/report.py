@@ -15,27 +15,11 @@ from calame.road.ledger_page import ledger_page, whole_ledger
 from calame.road.tuning_page import preference_page, tuning_page
 from calame.run import telemetry
 from calame.run.charts import line_chart
-from calame.run.files import atomic, read_json, write_json
+from calame.run.files import read_json, write_json
 from calame.run.folder import RunFolder
+from calame.run.html_page import write_page
 from calame.run.stage import Stage
 from calame.run.tables import table as _table
-
-STYLE = """
-:root { color-scheme: light dark; --ink: #1d2733; --paper: #fdfcf9; --line: #d9d4c7; --soft: #6b7480; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e3da; --paper: #171b20; --line: #39414a; --soft: #98a2ad; } }
-body { font: 16px/1.55 Georgia, serif; color: var(--ink); background: var(--paper); max-width: 52rem;
-  margin: 2.5rem auto; padding: 0 1rem; }
-h1 { margin-bottom: 0; } h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--line); }
-table { border-collapse: collapse; width: 100%; font: 14px/1.5 system-ui, sans-serif; }
-th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
-svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: var(--ink); }
-.grid { stroke: var(--line); }
-.whisker { stroke: var(--ink); stroke-width: 1.4; } .unit, .soft { fill: var(--soft); color: var(--soft); }
-blockquote { margin: .6rem 0; padding-left: 1rem; border-left: 3px solid var(--line); white-space: pre-wrap; }
-pre { overflow-x: auto; font-size: 13px; } b.said { font-weight: 600; }
-details { margin: .5rem 0; } details details { margin-left: 1rem; } summary { cursor: pointer; }
-"""
 
 
 def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
@@ -62,13 +46,7 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         _section("Where it ran", _environment(path)),
         _section("Recipe", f"<pre>{escape((path / 'recipe.yaml').read_text(encoding='utf-8'))}</pre>"),
     ]
-    page = (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(recipe.name)} · Calame</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style></head>'
-        f"<body>{''.join(parts)}</body></html>"
-    )
-    with atomic(path / "report.html", "w") as file:
-        file.write(page)
+    write_page(path / "report.html", recipe.name, "".join(parts))
     return path / "report.html"
 
 

@@ -27,7 +27,7 @@ def measure_cloze(loaded: Loaded, chosen: Chosen, metrics: Sequence[str], done: 
     chance = Chance(float(np.mean([in_context(item) for item in chosen.items])), "a word of the passage, drawn by lot")
     figures = {
         "acc": mean_of([row["acc"] for row in rows], chance),
-        "nats": mean_of([row["nats"] for row in rows]),
+        "nats": mean_of([row["nats"] for row in rows], shares=False),
     }
     return Outcome({m: figures[m] for m in metrics}, rows, sum(found.cut > 0 for found in scores))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from calame.evaluation.intervals import Interval, interval_of, mean_interval
+from calame.evaluation.intervals import Interval, interval_of, mean_interval, share_interval
 
 
 @dataclass(frozen=True)
@@ -41,11 +41,13 @@ class Figure:
         return {key: round(v, 6) if isinstance(v, float) else v for key, v in asdict(self).items()}
 
 
-def mean_of(values: Sequence[float] | np.ndarray, chance: Chance | None = None) -> Figure:
-    """The mean of a number per item; stderr: the sample's deviation over the root of its size."""
+def mean_of(values: Sequence[float] | np.ndarray, chance: Chance | None = None, shares: bool = True) -> Figure:
+    """The mean of a number per item; stderr: the sample's deviation over the root of its size. shares: the numbers lie
+    between 0 and 1, and where all are 0, or all 1, the interval says what doubt is left."""
     measured = np.asarray(values, dtype=np.float64)
     stderr = float(measured.std(ddof=1)) / math.sqrt(len(measured)) if len(measured) > 1 else None
-    return _figure(mean_interval(measured), stderr, chance)
+    interval = share_interval(measured.tolist()) if shares else mean_interval(measured)
+    return _figure(interval, stderr, chance)
 
 
 def figure_of(things: Sequence[Any], statistic: Callable[[list[Any]], float], chance: Chance | None = None) -> Figure:

@@ -60,12 +60,7 @@ def measure_tasks(loaded: Loaded, keys: Evaluation, folder: Path, choice: Choice
         data = Path(keys.folder) if keys.folder else None
         found = measure_harness(loaded, choice.harness, choice.manager, keys.shots, keys.limit, data, folder)
         results, excluded = results + found[0], excluded + found[1]
-    return {
-        "results": results,
-        "excluded": excluded,
-        "profiles": profiles_of(results, excluded),
-        "model": about(loaded),
-    }
+    return {"results": results, "excluded": excluded, "profiles": profiles_of(results), "model": about(loaded)}
 
 
 def choose(keys: Evaluation) -> Choice:

@@ -10,7 +10,7 @@ from calame.run.bar_chart import Bar, bar_chart
 from calame.run.radar_chart import radar_chart
 from calame.run.tables import table, text_table
 
-HEAD = ("task", "metric", "value", "chance", "items", "shots")
+HEAD = ("task", "metric", "value", "95 %", "chance", "items", "shots")
 ByModel = Mapping[str, Any]
 
 
@@ -54,12 +54,14 @@ def words(found: ByModel) -> list[str]:
 
 
 def _row(result: Mapping[str, Any], metric: str) -> list[str]:
+    """value: with its standard error."""
     figure = result["figures"][metric]
-    chance = figure["chance"]
+    chance, low = figure["chance"], figure["low"]
     return [
         result["name"],
         metric,
         f"{figure['value']:.3f} ± {figure['stderr']:.3f}" if figure["stderr"] is not None else f"{figure['value']:.3f}",
+        "" if low is None else f"{low:.3f} to {figure['high']:.3f}",
         "" if chance is None else f"{chance:.3f}",
         f"{result['items']:,}",
         str(result["shots"]),

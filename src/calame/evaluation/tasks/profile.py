@@ -16,7 +16,7 @@ Result = Mapping[str, Any]
 SCORE, ABOVE = "score", "above chance"
 
 
-def profiles_of(results: Sequence[Result], excluded: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
+def profiles_of(results: Sequence[Result]) -> dict[str, Any]:
     """{name: {scale, categories: {category: {value, chance, tasks, missing}}}}; missing: tasks of the category that
     were not measured and are in no number."""
     by_name = {result["name"]: result for result in results}
