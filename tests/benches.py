@@ -23,7 +23,10 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         {"prefix": "Élise parle à Anne car ", "suffix": f" a {n} ans.", "choices": ["Élise", "Anne"], "answer": n % 2}
         for n in range(6)
     ],
-    "nli": [{"premise": f"Il a {n} ans.", "hypothesis": "Il est né.", "label": 0 if n else 2} for n in range(6)],
+    "nli": [
+        {"premise": f"Il a {n} ans.", "hypothesis": f"Il est né il y a {n} ans.", "label": 0 if n else 2}
+        for n in range(6)
+    ],
     "acceptability": [{"sentence": f"la mer {n}", "label": n % 2, "category": "x"} for n in range(12)],
     "last_word": [{"context": f"la mer et la lune {n} et la", "target": "mer"} for n in range(6)],
     "extractive_qa": [

@@ -73,9 +73,12 @@ def choose(keys: Evaluation) -> Choice:
         own |= {task.name: task for task in meant}
         if not meant:
             others.append(name)
-    if (wrong := [name for name in others if name == ALL or name.startswith(f"{ALL}-")]) and not keys.folder:
-        remedy = "evaluation.folder=FOLDER, or --folder FOLDER"
-        raise refuse("evaluation.folder", f"missing, for {', '.join(wrong)}", remedy=remedy)
+    if wrong := ", ".join(name for name in others if name == ALL or name.startswith(f"{ALL}-")):
+        if not keys.folder:
+            remedy = "evaluation.folder=FOLDER, or --folder FOLDER"
+            raise refuse("evaluation.folder", f"missing, for {wrong}", remedy=remedy)
+        spoken = dict.fromkeys(f"{ALL}-{task.language}" for task in there)
+        raise refuse("evaluation.tasks", f"{wrong}: {keys.folder} has no such tasks", ", ".join([ALL, *spoken]))
     return _with_harness(Choice(list(own.values()), []), others, [*own, *(task.name for task in there)])
 
 

@@ -62,8 +62,10 @@ def _category(results: Sequence[Result], scale: str, wanted: Sequence[str] = ())
 
 
 def above_chance(figure: Mapping[str, float]) -> float:
-    """0 at chance, 1 where all is right; below 0 where it is worse than chance."""
-    return (figure["value"] - figure["chance"]) / (1 - figure["chance"])
+    """0 at chance, 1 where all is right; below 0 where it is worse than chance. Where chance gets all right, as all
+    answers are one and the same, nothing lies above it."""
+    above, most = figure["value"] - figure["chance"], 1 - figure["chance"]
+    return above / most if most else above
 
 
 def _headline(result: Result) -> dict[str, Any]:
