@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -249,3 +251,16 @@ def test_quick_scores_are_telemetry_of_tasks_that_generate_nothing(tmp_path):
         for shape in ("minimal_pairs", "multiple_choice", "winograd", "nli", "acceptability", "last_word")
     }
     assert found == quick_scores(LOADED, tasks, limit=4)
+
+
+@pytest.mark.data
+@pytest.mark.skipif("CALAME_DATA" not in os.environ, reason="needs CALAME_DATA")
+def test_every_task_of_the_real_folder_is_measured(tmp_path):
+    """Each row of its files is an item, or one of the few that are left out and told."""
+    folder = Path(os.environ["CALAME_DATA"]) / "evals"
+    keys = Evaluation(tasks=["offline"], folder=str(folder), limit=4)
+    found = measure_tasks(loaded_of(decoder_of(max_position_embeddings=2048)), keys, tmp_path)
+    tasks = read_manifest(folder)
+    assert {one["name"] for one in found["excluded"]} == {t.name for t in tasks if t.shape == "open_questions"}
+    assert len(found["results"]) + len(found["excluded"]) == len(tasks)
+    assert {f"offline-{language}" for language in ("fr", "it", "en")} == set(found["profiles"])
