@@ -27,6 +27,7 @@ def evaluation_check(recipe: Recipe, where: Where, known: Known) -> Iterator[Pro
     yield from _stride(recipe, where, known)
     yield from _questions(recipe, where)
     yield from _metric(recipe, where, known)
+    yield from _in_training(recipe, where)
 
 
 def slices_of(recipe: Recipe, ood: bool = False, certain: bool = False) -> list[str]:
@@ -101,3 +102,12 @@ def _criteria(recipe: Recipe, key: str) -> Iterator[Problem]:
     named = [c.name.split("/")[1] for c in criteria.criteria if c.kind == "val"]
     if unknown := [name for name in named if name not in slices]:
         yield Problem(key, f"no slice is called {', '.join(unknown)}", ", ".join(slices))
+
+
+def _in_training(recipe: Recipe, where: Where) -> Iterator[Problem]:
+    if recipe.execution.tasks_every and not (recipe.evaluation.tasks and recipe.evaluation.folder):
+        yield Problem(
+            where("execution", "tasks_every"),
+            "no local tasks are named",
+            remedy="evaluation.tasks=[offline] and evaluation.folder=FOLDER, or leave it out",
+        )

@@ -211,6 +211,9 @@ class Execution(Section):
     validation_tokens: PositiveTokens | None = Field(
         default=None, description="tokens per slice during training, all at the end; derived: a twelfth of the work"
     )
+    tasks_every: PositiveTokens | None = Field(
+        default=None, description="tokens; a part of the local evaluation.tasks in training, as eval/TASK; else none"
+    )
     save_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")
     keep: Positive = Field(default=3, description="newest checkpoints that are kept, beside the best")
     keep_every: PositiveTokens | None = Field(

@@ -6,7 +6,7 @@ checkpoints/step-XXXXXXXX/, metrics.jsonl, mixture.json (shares wanted and achie
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,6 +26,7 @@ from calame.shards.loader import Loader
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.loop import Observer, Plan, Progress, Trainer
 from calame.training.setup import (
+    Bench,
     fit_micro_batch,
     keep_tokenizer,
     open_shards,
@@ -61,8 +62,10 @@ def pretrain(
     folder: Path,
     run: Path,
     peak_flops: float | None,
+    watch: Callable[[Bench], Sequence[tuple[int, Observer]]] = lambda bench: (),
 ) -> None:
-    """Train to `pretrain.tokens`, from the newest checkpoint in `folder` if there is one."""
+    """Train to `pretrain.tokens`, from the newest checkpoint in `folder` if there is one. watch: what else looks at the
+    model on its way, every so many tokens."""
     keys, execution = recipe.pretrain, recipe.execution
     tokenizer = Tokenizer.load(tokenizer_folder)
     loader = training_stream(recipe, shards, tokenizer)
@@ -94,6 +97,7 @@ def pretrain(
         [
             (every, validation_observer(asked, slices, recipe.evaluation.mixed, at_once, bench.team)),
             (every, _consumption(loader, start.origin.data)),
+            *watch(bench),
         ],
         partial(begin_from, keys=keys.load) if keys.load else None,
         team=bench.team,

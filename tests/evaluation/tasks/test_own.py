@@ -22,7 +22,7 @@ from calame.evaluation.tasks.answers import exact, f1, measure_answers, number
 from calame.evaluation.tasks.cloze import measure_cloze
 from calame.evaluation.tasks.identify import language_f1
 from calame.evaluation.tasks.manifest import read_manifest
-from calame.evaluation.tasks.measure import measure_tasks, quick_scores
+from calame.evaluation.tasks.measure import measure_tasks
 from calame.evaluation.tasks.options import measure_options, share
 from calame.evaluation.tasks.page import lines, page, words
 from calame.recipe.errors import UserError
@@ -236,21 +236,6 @@ def test_names_that_no_task_has_and_a_folder_that_is_missing_are_refused(tmp_pat
     with pytest.raises(UserError, match=r"evaluation.folder.*missing, for offline-it"):
         measure_tasks(LOADED, Evaluation(tasks=["offline-it"]), tmp_path)
     assert measure_tasks(LOADED, Evaluation(), tmp_path) is None
-
-
-def test_quick_scores_are_telemetry_of_tasks_that_generate_nothing(tmp_path):
-    tasks = read_manifest(folder_of(tmp_path))
-    MODEL.train()
-    try:
-        found = quick_scores(LOADED, tasks, limit=4)
-        assert MODEL.training
-    finally:
-        MODEL.eval()
-    assert set(found) == {
-        f"eval/fr-{shape}"
-        for shape in ("minimal_pairs", "multiple_choice", "winograd", "nli", "acceptability", "last_word")
-    }
-    assert found == quick_scores(LOADED, tasks, limit=4)
 
 
 @pytest.mark.data

@@ -14,7 +14,6 @@ from calame.evaluation.tasks.harness_names import Spec, groups_file, members
 from calame.evaluation.tasks.manifest import Task, read_manifest
 from calame.evaluation.tasks.own import measure_own
 from calame.evaluation.tasks.profile import profiles_of
-from calame.evaluation.tasks.shape import shape_of
 from calame.inference.load import Loaded
 from calame.model.config import count_parameters
 from calame.recipe.errors import Problem, UserError, refuse
@@ -66,20 +65,26 @@ def measure_tasks(loaded: Loaded, keys: Evaluation, folder: Path, choice: Choice
 def choose(keys: Evaluation) -> Choice:
     """The tasks of `evaluation.tasks`. Raises `UserError` naming all names that no task has."""
     there = read_manifest(Path(keys.folder)) if keys.folder else []
-    own: dict[str, Task] = {}
-    others = []
-    for name in keys.tasks:
-        meant = [task for task in there if name in (ALL, task.name, f"{ALL}-{task.language}")]
-        own |= {task.name: task for task in meant}
-        if not meant:
-            others.append(name)
+    own, others = own_tasks(keys.tasks, there)
     if wrong := ", ".join(name for name in others if name == ALL or name.startswith(f"{ALL}-")):
         if not keys.folder:
             remedy = "evaluation.folder=FOLDER, or --folder FOLDER"
             raise refuse("evaluation.folder", f"missing, for {wrong}", remedy=remedy)
         spoken = dict.fromkeys(f"{ALL}-{task.language}" for task in there)
         raise refuse("evaluation.tasks", f"{wrong}: {keys.folder} has no such tasks", ", ".join([ALL, *spoken]))
-    return _with_harness(Choice(list(own.values()), []), others, [*own, *(task.name for task in there)])
+    return _with_harness(Choice(own, []), others, [task.name for task in there])
+
+
+def own_tasks(names: Sequence[str], there: Sequence[Task]) -> tuple[list[Task], list[str]]:
+    """The tasks of a folder that names stand for, each once; and the names that mean none of them."""
+    own: dict[str, Task] = {}
+    others = []
+    for name in names:
+        meant = [task for task in there if name in (ALL, task.name, f"{ALL}-{task.language}")]
+        own |= {task.name: task for task in meant}
+        if not meant:
+            others.append(name)
+    return list(own.values()), others
 
 
 def _with_harness(choice: Choice, names: Sequence[str], near: Sequence[str]) -> Choice:
@@ -128,20 +133,3 @@ def about(loaded: Loaded) -> dict[str, Any]:
         "precision": loaded.device.precision,
         "device": loaded.device.name,
     }
-
-
-QUICK = ("options", "threshold", "cloze")  # kinds that read each item once, and generate nothing
-QUICK_ITEMS = 200
-
-
-def quick_scores(loaded: Loaded, tasks: Sequence[Task], limit: int = QUICK_ITEMS) -> dict[str, float]:
-    """Headlines of a cheap part, for in between a training: the same `limit` items of each task each time, of tasks
-    that generate nothing, under their names in telemetry, `eval/TASK`. The model is left as it was found."""
-    training = loaded.model.training
-    loaded.model.eval()
-    try:
-        quick = [task for task in tasks if shape_of(task.shape, task.language, task.name, task.own).kind in QUICK]
-        results = [measure_own(loaded, task, 0, limit, None) for task in quick]
-    finally:
-        loaded.model.train(training)
-    return {f"eval/{result['name']}": result["figures"][result["headline"]]["value"] for result in results}
