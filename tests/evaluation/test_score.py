@@ -111,3 +111,17 @@ def test_in_bf16_the_scores_are_near():
     asked = [Request([6, 7, 8], [n, n + 1]) for n in range(6, 40)]
     for one, other in zip(score(exact, asked), score(near, asked), strict=True):
         assert one.logprob == pytest.approx(other.logprob, abs=0.05)
+
+
+@settings(deadline=None, max_examples=20)
+@given(requests)
+def test_of_first_tokens_rank_and_the_likeliest_entries_are_known(asked):
+    for found, request in zip(score(loaded_of(MODEL), asked, likeliest=3), asked, strict=True):
+        with torch.no_grad():
+            logits = MODEL.logits(MODEL(torch.tensor([list(request.context)])))[0, -1].double()
+        own, logs = logits[request.continuation[0]], logits.log_softmax(-1)
+        assert found.first is not None
+        assert found.first.rank == 1 + int((logits > own + 1e-6).sum())
+        assert found.first.logprob == pytest.approx(float(logs[request.continuation[0]]), abs=1e-4)
+        assert [nats for _, nats in found.first.likeliest] == pytest.approx(logs.topk(3).values.tolist(), abs=1e-4)
+        assert all(nats == pytest.approx(float(logs[entry]), abs=1e-4) for entry, nats in found.first.likeliest)
