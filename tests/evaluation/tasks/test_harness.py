@@ -12,7 +12,6 @@ import pytest
 pytest.importorskip("lm_eval")
 
 from lm_eval.api.instance import Instance
-from lm_eval.models.huggingface import HFLM
 
 from builders import decoder_of, loaded_of, texts, tokenizer_of
 from calame.evaluation.tasks.harness import task_manager
@@ -35,8 +34,10 @@ PERPLEXITY = ("opus_perplexity", "wikitext_fr")
 
 
 @pytest.fixture(scope="module")
-def exported(tmp_path_factory: Any) -> tuple[Loaded, HFLM]:
+def exported(tmp_path_factory: Any) -> tuple[Loaded, Any]:
     """A model as it is released, and the harness's `hf` class on it."""
+    from lm_eval.models.huggingface import HFLM
+
     folder = tmp_path_factory.mktemp("exported") / "hf"
     export(loaded_of(decoder_of(3, max_position_embeddings=128), tokenizer_of(), tuned=False), folder, "float32")
     loaded = load_huggingface(folder, "cpu")
@@ -48,7 +49,7 @@ def asked_of(kind: Any, *arguments: tuple[Any, ...]) -> list[Instance]:
 
 
 @pytest.mark.slow
-def test_log_likelihoods_are_those_of_the_hf_class_on_the_export(exported: tuple[Loaded, HFLM]) -> None:
+def test_log_likelihoods_are_those_of_the_hf_class_on_the_export(exported: tuple[Loaded, Any]) -> None:
     """With and without a context, shared ones, spaces on either side, one that is too long, twice the same."""
     loaded, theirs = exported
     lots = [
@@ -67,7 +68,7 @@ def test_log_likelihoods_are_those_of_the_hf_class_on_the_export(exported: tuple
 
 
 @pytest.mark.slow
-def test_whole_texts_in_windows_are_those_of_the_hf_class(exported: tuple[Loaded, HFLM]) -> None:
+def test_whole_texts_in_windows_are_those_of_the_hf_class(exported: tuple[Loaded, Any]) -> None:
     loaded, theirs = exported
     lots = [(text,) for text in (*texts(3, 4), " ".join(texts(9, 5)))]
     found = HarnessModel(loaded).loglikelihood_rolling(asked_of("loglikelihood_rolling", *lots))
@@ -76,7 +77,7 @@ def test_whole_texts_in_windows_are_those_of_the_hf_class(exported: tuple[Loaded
 
 
 @pytest.mark.slow
-def test_greedy_answers_are_those_of_the_hf_class(exported: tuple[Loaded, HFLM]) -> None:
+def test_greedy_answers_are_those_of_the_hf_class(exported: tuple[Loaded, Any]) -> None:
     """The export's own generation_config.json takes precedence over the harness's limit: it is set aside."""
     loaded, theirs = exported
     way = {"until": ["\n", "."], "max_gen_toks": 24, "do_sample": False}
