@@ -222,3 +222,17 @@ def test_a_kill_at_any_moment_leaves_a_valid_newest_checkpoint(tmp_path):
         assert state.get("step", 1) == found
         step = found
     assert step > 5, "the children hardly came to save"
+
+
+def test_a_large_group_lies_in_several_files_and_comes_back_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(checkpoint, "LARGEST", 100)
+    content = {f"layer.{n}": torch.full((size,), float(n)) for n, size in enumerate((10, 15, 5, 40, 1))}
+    folder = checkpoint.save(tmp_path, 1, {"model": content, "random": {"cpu": torch.zeros(2)}}, {})
+    files = sorted(path.name for path in folder.glob("*.safetensors"))
+    assert files == [*(f"model-000{n}.safetensors" for n in range(1, 5)), "random.safetensors"]
+    assert all(path.stat().st_size < 400 for path in folder.glob("model*"))
+    loaded, _ = checkpoint.load(folder)
+    assert loaded["model"].keys() == content.keys()
+    assert all(torch.equal(loaded["model"][name], tensor) for name, tensor in content.items())
+    (folder / "model-0002.safetensors").write_bytes(b"")
+    assert "model-0002.safetensors does not have" in (checkpoint.damage(folder) or "")

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,15 @@ MANIFEST = "manifest.json"
 FORMAT = 1
 STEP = re.compile(r"^step-(\d{8})$")
 TENSORS = ".safetensors"
+LARGEST = 1 << 30  # bytes of a file, but for a single tensor that is larger
+AT_ONCE = 8  # files that are written, hashed and read back: 15 GB take seconds, not minutes
 
 
 def save(root: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], state: Mapping[str, Any]) -> Path:
-    """Write `root/step-XXXXXXXX`: one safetensors file per group of tensors, and `state` (JSON) in the manifest.
+    """Write `root/step-XXXXXXXX`: safetensors files of each group of tensors, and `state` (JSON) in the manifest.
 
     One process saves to a `root` at a time; what an earlier one was killed over is removed.
     """
-    from safetensors.torch import save_file
-
     final = root / f"step-{step:08d}"
     temporary = root / f".{final.name}.tmp"
     for left in root.glob(".step-*.tmp"):
@@ -40,12 +41,13 @@ def save(root: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], sta
     temporary.mkdir(parents=True)
     try:
         with explain_full_disk(root):
-            files = {}
-            for group, content in tensors.items():
-                path = temporary / f"{group}{TENSORS}"
-                save_file({name: tensor.detach().contiguous().cpu() for name, tensor in content.items()}, path)
-                _flush(path)
-                files[path.name] = {"sha256": file_digest(path), "tensors": _describe(content)}
+            parts = dict(_parts(tensors))
+            with ThreadPoolExecutor(AT_ONCE) as pool:
+                hashes = pool.map(lambda name: _write(temporary / name, parts[name]), parts)
+                files = {
+                    name: {"sha256": sha256, "tensors": _describe(parts[name])}
+                    for name, sha256 in zip(parts, hashes, strict=True)
+                }
             manifest = {"format": FORMAT, "step": step, "state": dict(state), "files": files}
             write_json(temporary / MANIFEST, {**manifest, "sha256": digest(manifest)})
             _verify(temporary)
@@ -57,6 +59,35 @@ def save(root: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], sta
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     return final
+
+
+def _parts(tensors: Mapping[str, Mapping[str, Tensor]]) -> Iterator[tuple[str, dict[str, Tensor]]]:
+    """(file name, tensors): GROUP.safetensors, or GROUP-0001.safetensors and so on where a group is large."""
+    for group, content in tensors.items():
+        parts: list[dict[str, Tensor]] = [{}]
+        room = LARGEST
+        for name, tensor in content.items():
+            if parts[-1] and tensor.nbytes > room:
+                parts.append({})
+                room = LARGEST
+            parts[-1][name] = tensor
+            room -= tensor.nbytes
+        for number, part in enumerate(parts, 1):
+            yield f"{group}{TENSORS}" if len(parts) == 1 else f"{group}-{number:04d}{TENSORS}", part
+
+
+def group_of(file: str) -> str:
+    """The group whose tensors a file of a checkpoint holds."""
+    return file.removesuffix(TENSORS).split("-")[0]
+
+
+def _write(path: Path, content: Mapping[str, Tensor]) -> str:
+    """The hash of what was written, on the disk."""
+    from safetensors.torch import save_file
+
+    save_file({name: tensor.detach().contiguous().cpu() for name, tensor in content.items()}, path)
+    _flush(path)
+    return file_digest(path)
 
 
 def steps(root: Path) -> list[Path]:
@@ -93,7 +124,9 @@ def load(folder: Path, verified: bool = False) -> tuple[dict[str, dict[str, Tens
     if not verified and (fault := damage(folder)) is not None:
         raise refuse(str(folder), f"not a whole checkpoint: {fault}", remedy="take an earlier one")
     manifest = read_json(folder / MANIFEST)
-    tensors = {name.removesuffix(TENSORS): load_file(folder / name) for name in manifest["files"]}
+    tensors: dict[str, dict[str, Tensor]] = {}
+    for name in manifest["files"]:
+        tensors.setdefault(group_of(name), {}).update(load_file(folder / name))
     return tensors, manifest["state"]
 
 
@@ -126,14 +159,20 @@ def _remove(folder: Path) -> None:
 
 def _verify(folder: Path, read: bool = True) -> None:
     """Raises `ValueError` or `OSError` saying which file is not as it was written, the manifest itself included."""
-    for name, content in _read_manifest(folder)["files"].items():
-        path = folder / name
+    files = _read_manifest(folder)["files"]
+    for name in files:
         if not name.endswith(TENSORS):
             raise ValueError(f"{name} is none of the files that a checkpoint holds")
-        if not path.is_file():
+        if not (folder / name).is_file():
             raise ValueError(f"{name} is missing")
-        if read and file_digest(path) != content["sha256"]:
-            raise ValueError(f"{name} does not have the content that was written ({path.stat().st_size:,} bytes)")
+    if not read:
+        return
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = list(pool.map(lambda name: file_digest(folder / name), files))
+    for (name, content), sha256 in zip(files.items(), found, strict=True):
+        if sha256 != content["sha256"]:
+            size = (folder / name).stat().st_size
+            raise ValueError(f"{name} does not have the content that was written ({size:,} bytes)")
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:
