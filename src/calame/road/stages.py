@@ -446,6 +446,6 @@ VERSIONS = {
     "compare": 1,  # no stage, but how select chooses where it compares
     "sft": 4,
     "dpo": 1,
-    "evaluation": 2,
+    "evaluation": 3,
     "release": 1,
 }
