@@ -110,12 +110,11 @@ def _kill_and_compare(job: Job, place: Path, kills: int) -> Tally:
     began = time.monotonic()
     _child(context, job, whole)
     seconds = time.monotonic() - began
+    stepping = _seconds_of_steps(whole)
     tally.turned_away = sum("guard/reason" in line for line in telemetry.read(whole))
     while tally.kills < kills or killed.exists():
-        left = kills - tally.kills
-        patience = draw.uniform(0.0, 1.2 * max(seconds * 0.5, 0.05)) if left else None
         before = _half_written(killed)
-        finished = _child(context, job, killed, patience)
+        finished = _child(context, job, killed, _moment(draw, seconds - stepping, stepping, tally.kills < kills))
         if not finished:
             tally.kills += 1
             tally.early += not (killed / "metrics.jsonl").is_file()
@@ -133,12 +132,43 @@ def _half_written(folder: Path) -> set[tuple[str, int]]:
     return {(path.name, path.stat().st_ino) for path in left}
 
 
-def _child(context: Any, job: Job, folder: Path, patience: float | None = None) -> bool:
-    """Train in a process of its own, killed after `patience` seconds; whether it came to its end by itself."""
+@dataclass(frozen=True)
+class Moment:
+    """When a run is killed: so many seconds after its start, or after it wrote its first record."""
+
+    seconds: float
+    stepping: bool
+
+
+def _moment(draw: random.Random, starting: float, stepping: float, wanted: bool) -> Moment | None:
+    """One kill in eight falls while a run starts (and compiles), the others where there are steps and checkpoints: of a
+    run on a GPU starting is nearly all."""
+    early, share = draw.random() < 1 / 8, draw.random()
+    if not wanted:
+        return None
+    return Moment(share * starting, False) if early else Moment(0.6 * share * max(stepping, 0.05), True)
+
+
+def _seconds_of_steps(folder: Path) -> float:
+    """From the first record of a run to its last."""
+    return (folder / "metrics.jsonl").stat().st_mtime - _first_record(folder)
+
+
+def _first_record(folder: Path) -> float:
+    return telemetry.read(folder)[0]["time"]
+
+
+def _child(context: Any, job: Job, folder: Path, moment: Moment | None = None) -> bool:
+    """Train in a process of its own, killed at a moment; whether it came to its end by itself."""
     folder.mkdir(parents=True, exist_ok=True)
+    records = folder / "metrics.jsonl"
+    written = records.stat().st_size if records.is_file() else 0
     process: BaseProcess = context.Process(target=_train, args=(job, folder))
     process.start()
-    process.join(patience)
+    if moment is not None and moment.stepping:
+        while process.is_alive() and (not records.is_file() or records.stat().st_size <= written):
+            process.join(0.005)
+    process.join(moment.seconds if moment is not None else None)
     if process.exitcode is None:
         process.kill()
         process.join()
