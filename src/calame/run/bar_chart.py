@@ -8,7 +8,7 @@ from html import escape
 
 from calame.run.charts import COLOURS, WIDTH
 
-LABEL, VALUE, THICK, GAP = 210, 60, 12, 8  # pixels: of the names, of the numbers, of a bar, between groups
+LABEL, VALUE, THICK, GAP = 270, 60, 12, 8  # pixels: of the names, of the numbers, of a bar, between groups
 
 
 @dataclass(frozen=True)
