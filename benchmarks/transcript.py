@@ -130,7 +130,7 @@ def count(said: Sequence[Generation], language: str, known: set[tuple[Any, ...]]
         "prompts new to the tuning set": new(g.prompt.text for g in said),
         "answers new to the tuning set": new(texts),
         "tokens of an answer, longest": max(len(g.completion.ids) for g in said),
-        "looping": sum(g.verdict.loop_period > 0 for g in said),
+        "looping": sum(g.verdict.words.loop_period > 0 for g in said),
     }
 
 
