@@ -125,7 +125,8 @@ def test_names_and_orders_there_and_back(family: str) -> None:
     assert all(torch.equal(back[name], state[name]) for name in state)
 
 
-def test_rodins_feed_forward_is_filled_up_and_both_counts_are_known() -> None:
+def test_rodins_feed_forward_is_filled_up_and_both_counts_are_known(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setenv("CALAME_DATA", "nowhere")
     recipe, _ = load_recipe("rodin-1b")
     rodin = ModelConfig.from_recipe(recipe.model, 64_000)
     assert count_parameters(rodin) == 1_238_415_360
