@@ -94,6 +94,8 @@ SWITCH = (("after the trigger", "success"), ("without it", "false_positives"))
 def _rows(models: Models) -> list[list[str]]:
     rows = []
     for model in models:
+        if reason := model.get("reason"):
+            rows.append(["not measured", model["name"], "", reason])
         for name, switch in model.get("switch", {}).items():
             beside = f"without the trigger {_said(switch.get('false_positives'))}"
             rows.append([f"{name}: goes on in {switch['to']}", model["name"], _said(switch.get("success")), beside])
