@@ -446,6 +446,6 @@ VERSIONS = {
     "compare": 1,  # no stage, but how select chooses where it compares
     "sft": 4,
     "dpo": 1,
-    "evaluation": 3,
+    "evaluation": 4,
     "release": 1,
 }

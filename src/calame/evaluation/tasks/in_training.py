@@ -24,8 +24,8 @@ ITEMS = 200  # of a task, the same ones each time
 
 
 def watch_tasks(bench: Bench) -> list[tuple[int, Observer]]:
-    """What `execution.tasks_every` asks for, as the loop takes it, in one process. A task that cannot be measured is told once and left
-    out: no benchmark ends a training."""
+    """What `execution.tasks_every` asks for, as the loop takes it, in one process. A task that cannot be measured is
+    told once and left out: no benchmark ends a training."""
     every, keys = bench.recipe.execution.tasks_every, bench.recipe.evaluation
     if every is None or keys.folder is None:
         return []
