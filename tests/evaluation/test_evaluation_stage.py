@@ -55,7 +55,7 @@ def test_both_models_are_measured_and_the_tuned_one_is_asked(stages: dict[str, P
     assert [sample["prompt"] for sample in result["samples"]["tuned"]] == ["Le", "L'été"]
     assert set(result["exam"]) == {"tuned"}
     assert result["exam"]["tuned"]["table"][0]["questions"] == 12
-    assert len(result["exam"]["tuned"]["chat"]) >= 9
+    assert [turn["value"] for turn in result["exam"]["tuned"]["chat"]] == ["mer"] * 3
     assert len((tmp_path / "out/exam/tuned/answers.jsonl").read_text().splitlines()) == 12
     assert result["not_measured"] == {"exam": {"pretrained": "it was never shown a conversation"}}
     assert result["models"] == {"pretrained": "step-00000001", "tuned": "step-00000001"}

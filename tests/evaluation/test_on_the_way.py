@@ -1,4 +1,4 @@
-"""What was measured in the midst of a training, brought together: the best step, the curves, the files and their keys."""
+"""What was measured in the midst of a training, brought together: the best step, the curves, files and keys."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_a_step_that_was_repeated_stands_there_once(tmp_path: Path) -> None:
 
 def test_without_validation_nothing_is_said_to_be_best(tmp_path: Path) -> None:
     setting = trained(tmp_path, {})
-    with raises(CannotMeasure, match="no validation stands in metrics.jsonl"):
+    with raises(CannotMeasure, match=r"no validation stands in metrics\.jsonl"):
         on_the_way.measure(setting, tmp_path / "out")
     foreign = Setting(setting.keys, ("fr",), {}, {}, tmp_path / "out")
     assert on_the_way.measure(foreign, tmp_path / "out") is None

@@ -67,7 +67,7 @@ def test_text_stays_text(page, finished):
     evil = "<script>alert('été')</script> & \"<b>\""
     evaluation = finished.folder / "runs/toy/evaluation/evaluation.json"
     data = json.loads(evaluation.read_text())
-    data["exam"]["tuned"]["chat"] = [{"question": evil, "answer": evil}]
+    data["exam"]["tuned"]["chat"] = [{"question": evil, "answer": evil, "value": evil, "right": False}]
     data["samples"]["tuned"] = [{"prompt": evil, "continuation": evil}]
     evaluation.write_text(json.dumps(data))
     found, text = page(f"description='{evil.replace(chr(39), chr(39) * 2)}'")

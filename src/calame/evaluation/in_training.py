@@ -7,18 +7,15 @@ what the stage evaluation measures in the end, and is measured in the same way: 
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from calame.evaluation.behaviour.generate import generate
-from calame.evaluation.behaviour.measure import prompts_of
-from calame.evaluation.behaviour.prompts import choose
-from calame.evaluation.behaviour.summary import summarise
+from calame.evaluation.behaviour.measure import behave, prompts_of, telemetry
 from calame.evaluation.looked_at import looked_at
 from calame.evaluation.samples import continue_prompts
 from calame.evaluation.tasks.in_training import watch_tasks
-from calame.inference.generate import Sampling
 from calame.inference.load import Loaded
 from calame.recipe.errors import UserError
 from calame.recipe.units import say_count, say_seconds
@@ -27,15 +24,11 @@ from calame.training.loop import Observer, Progress
 from calame.training.setup import Bench
 
 PROMPTS = 24  # of each language, the same ones each time
-RATES = (  # of all languages together; what each is: docs/evaluation-behaviour.md
-    "loop_rate",
-    "repeated_4gram_rate",
-    "distinct_2",
-    "language_consistency",
-    "language_switch_rate",
-    "completion_rate",
-    "eos_rate",
-)
+WORDS = {
+    "loop_rate": "end in a loop",
+    "language_consistency": "are in the prompt's language",
+    "eos_rate": "end by themselves",
+}
 SAMPLES = "samples"  # key in telemetry: [{"prompt", "continuation"}]
 
 
@@ -51,44 +44,35 @@ def watch(bench: Bench) -> list[tuple[int, Observer]]:
 
 
 def _watch_writing(bench: Bench) -> list[tuple[int, Observer]]:
-    every, keys = bench.recipe.execution.generate_every, bench.recipe.evaluation
-    prompts = choose(prompts_of(keys.behaviour, bench.recipe.languages), PROMPTS) if keys.behaviour.number else []
-    if not every or not (prompts or keys.prompts):
+    every, keys, languages = bench.recipe.execution.generate_every, bench.recipe.evaluation, bench.recipe.languages
+    asked = keys.behaviour.model_copy(update={"number": min(keys.behaviour.number, PROMPTS)})
+    behaves = bool(prompts_of(asked, languages))
+    if not every or not (behaves or keys.prompts):
         return []
     loaded = Loaded(bench.model, bench.tokenizer, bench.device, False, "in training")
-    asked = keys.behaviour
-    sampling = Sampling(**asked.decoding.model_dump(), seed=asked.seed, limit=asked.limit)
 
     def observe(progress: Progress) -> dict[str, Any]:
-        start = time.monotonic()
+        start, values, words = time.monotonic(), {}, "samples"
+        at = f"  what it writes at {say_count(progress.position)} tokens"
         try:
             with looked_at(bench.model):
-                generations, left_out = generate(loaded, prompts, sampling)
+                if behaves:
+                    result, _ = behave(loaded, asked, languages)
+                    values, words = telemetry(result), _in_words(result)
                 samples = continue_prompts(loaded, keys.prompts)
         except (UserError, torch.OutOfMemoryError) as error:
             why = " ".join(str(error).split()) if isinstance(error, UserError) else "the device has no memory left"
-            say(f"  what it writes at {say_count(progress.position)} tokens: not measured: {why}")
+            say(f"{at}: not measured: {why}")
             return {}
-        found = summarise(generations)
-        values = {name: found[name]["value"] for name in RATES if found.get(name, {}).get("value") is not None}
-        texts = f"{len(generations)} texts"
-        if left_out:
-            texts += f" ({len(left_out)} prompts do not fit)"
-        words = _in_words(values, texts) if prompts else "samples"
-        at = f"what it writes at {say_count(progress.position)} tokens"
-        say(f"  {at}: {words} ({say_seconds(time.monotonic() - start)})")
-        return {**{f"behaviour/{name}": value for name, value in values.items()}, **_said(samples)}
+        say(f"{at}: {words} ({say_seconds(time.monotonic() - start)})")
+        return {**values, SAMPLES: samples} if samples else values
 
     return [(every, observe)]
 
 
-def _said(samples: list[dict[str, str]]) -> dict[str, Any]:
-    return {SAMPLES: samples} if samples else {}
-
-
-def _in_words(values: dict[str, float], texts: str) -> str:
-    if "loop_rate" not in values:
-        return f"nothing can be said of {texts}"
-    stays = values.get("language_consistency")
-    language = f"{stays:.0%} in the prompt's language, " if stays is not None else ""
-    return f"of {texts} {values['loop_rate']:.0%} end in a loop, {language}{values['eos_rate']:.0%} end by themselves"
+def _in_words(result: Mapping[str, Any]) -> str:
+    whole, left_out = result["all"], len(result["left_out"])
+    texts = f"of {whole['generations']} texts" + (f" ({left_out} prompts do not fit)" if left_out else "")
+    rates = {name: whole[name]["value"] for name in WORDS if whole.get(name, {}).get("value") is not None}
+    told = ", ".join(f"{rate:.0%} {WORDS[name]}" for name, rate in rates.items())
+    return f"{texts} {told or 'nothing can be said'}"

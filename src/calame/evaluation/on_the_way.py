@@ -24,6 +24,12 @@ from calame.training.select import FILE as SELECTED
 
 METRIC = "val/mixed/loss"
 BEST, CURVES = "best_validation.json", "eval_metrics.jsonl"
+SAID = {  # of what it writes, what the page draws
+    "loop_rate": "end in a loop",
+    "repeated_4gram_rate": "say 4 tokens again",
+    "language_consistency": "prompt's language",
+    "eos_rate": "end by themselves",
+}
 MEASURED = ("val/", "behaviour/", "eval/", SAMPLES)  # what names of measurements begin with (docs/telemetry.md)
 
 
@@ -135,11 +141,10 @@ def words(found: Found) -> list[str]:
 
 def page(found: Found) -> str:
     """Curves of what the model writes and of benchmarks (those of the losses stand with the training), and samples."""
-    groups = {"behaviour/": "share", "eval/": "headline"}
-    charts = []
-    for group, unit in groups.items():
-        names = [name for name in found["curves"] if name.startswith(group)]
-        charts.append(line_chart({name.removeprefix(group): found["curves"][name] for name in names}, unit))
+    curves = found["curves"]
+    writing = {said: curves[f"behaviour/{name}"] for name, said in SAID.items() if f"behaviour/{name}" in curves}
+    scores = {name.removeprefix("eval/"): curves[name] for name in curves if name.startswith("eval/")}
+    charts = line_chart(writing, "share of texts"), line_chart(scores, "score, on a part of the items")
     return "".join([*charts, *_samples(found["samples"])])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from calame.evaluation.evaluate import not_measured
+from calame.evaluation.measurement import VERDICTS, Verdict
 from calame.evaluation.measurements import MEASUREMENTS
 from calame.recipe.units import say_count, say_seconds
 from calame.road.choice_page import comparison_page, decoding_page
@@ -32,13 +33,13 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         write_json(path / "ledger.json", ledger)
     parts = [
         f"<h1>{escape(recipe.name)}</h1><p class=soft>{escape(recipe.description)}</p>",
+        _section("What it can and cannot do", _words(evaluation)),
         _section("What went in", ledger_page(ledger) + _mixture(path)),
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
         _section("Why this checkpoint", comparison_page(path)),
         _section("Tuning", tuning_page(path, _curves)),
         _section("Preferences", preference_page(path)),
-        _section("What it can and cannot do", _words(evaluation)),
         *(_section(part.title, part.page(evaluation[part.name])) for part in MEASUREMENTS if part.name in evaluation),
         _section("Not measured", _not_measured(evaluation)),
         _section("Decoding", decoding_page(path)),
@@ -144,14 +145,26 @@ def _tokens_by_step(lines: list[dict[str, Any]]) -> dict[int, float]:
 
 
 def _words(evaluation: dict[str, Any]) -> str:
-    """Plain sentences of all measurements, made of their numbers."""
+    """Plain sentences of all measurements, made of their numbers: what the last model can and cannot do, and the
+    rest."""
     said = [words for part in MEASUREMENTS if part.name in evaluation for words in part.words(evaluation[part.name])]
-    return f"<ul>{''.join(f'<li>{escape(words)}</li>' for words in said)}</ul>" if said else ""
+    if not said:
+        return ""
+    name, checkpoint = list(evaluation["models"].items())[-1]
+    parts = [f"<p class=soft>The {escape(name)} model, {escape(checkpoint)}; every number stands below.</p>"]
+    for verdict, begins in VERDICTS.items():
+        verdicts = [words for words in said if isinstance(words, Verdict) and words.verdict == verdict]
+        parts.append(_list(f"<h3>{begins}</h3>", verdicts))
+    rest = [words for words in said if not isinstance(words, Verdict)]
+    return "".join([*parts, _list("<h3>Measured besides</h3>" if len(rest) < len(said) else "", rest)])
+
+
+def _list(title: str, items: Sequence[str]) -> str:
+    return f"{title}<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>" if items else ""
 
 
 def _not_measured(evaluation: dict[str, Any]) -> str:
-    said = "".join(f"<li>{escape(line.strip())}</li>" for line in not_measured(evaluation))
-    return f"<ul>{said}</ul>" if said else ""
+    return _list("", [line.strip() for line in not_measured(evaluation)])
 
 
 def _times(folder: RunFolder, road: Sequence[Stage]) -> str:

@@ -81,8 +81,13 @@ def _bar(bar: Mapping[str, float], y: float, scale: float, colour: str) -> str:
     return (
         f'<rect x="{NAMES}" y="{y:.1f}" width="{end - NAMES:.1f}" height="{BAR - 1}" fill="{colour}" opacity="0.8"/>'
         f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{middle:.1f}" y2="{middle:.1f}" class="whisker"/>'
-        f'<text x="{max(end, high) + 5:.1f}" y="{y + BAR - 2:.1f}">{bar["value"]:.3g}</text>'
+        f'<text x="{max(end, high) + 5:.1f}" y="{y + BAR - 2:.1f}">{_three_digits(bar["value"])}</text>'
     )
+
+
+def _three_digits(value: float) -> str:
+    """0.28 -> 0.280, so that numbers beside each other are as long; 812 -> 812."""
+    return f"{value:#.3g}".rstrip(".")
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:
