@@ -119,6 +119,8 @@ def table_lines(result: dict[str, Any], measurements: Sequence[Measurement]) -> 
     for measurement in measurements:
         if measurement.name in result:
             lines += measurement.lines(result[measurement.name])
+    if not any(measurement.name in result for measurement in measurements):
+        lines.append("  nothing was measured")
     return lines + not_measured(result)
 
 

@@ -32,3 +32,12 @@ def languages_of(model: Path, given: Sequence[str] | None) -> list[str]:
 def shards_of(run: Path) -> dict[str, Path]:
     """The shards that a run has made, by source."""
     return {folder.name: folder for folder in sorted((run / "shards").glob("*")) if (folder / "header.json").is_file()}
+
+
+def stages_of(run: Path) -> dict[str, Path]:
+    """The stages that a run has made and that measurements read, by name."""
+    sources = {f"corpus/{folder.name}": folder for folder in sorted((run / "corpus/sources").glob("*"))}
+    shards = {f"shards/{name}": folder for name, folder in shards_of(run).items()}
+    links = {"corpus": "corpus/joined", "inject": "corpus/injected", "pretrain": "pretrain"}
+    others = {name: run / link for name, link in links.items()}
+    return {name: path.resolve() for name, path in (sources | shards | others).items() if path.is_dir()}

@@ -7,9 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from calame.evaluation.evaluate import not_measured
-from calame.evaluation.measurement import VERDICTS, Verdict
-from calame.evaluation.measurements import MEASUREMENTS
+from calame.evaluation.page import measured_sections, words_section
+from calame.evaluation.page import section as _section
 from calame.recipe.units import say_count, say_seconds
 from calame.road.choice_page import comparison_page, decoding_page
 from calame.road.ledger_page import ledger_page, whole_ledger
@@ -33,15 +32,14 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         write_json(path / "ledger.json", ledger)
     parts = [
         f"<h1>{escape(recipe.name)}</h1><p class=soft>{escape(recipe.description)}</p>",
-        _section("What it can and cannot do", _words(evaluation)),
+        words_section(evaluation),
         _section("What went in", ledger_page(ledger) + _mixture(path)),
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
         _section("Why this checkpoint", comparison_page(path)),
         _section("Tuning", tuning_page(path, _curves)),
         _section("Preferences", preference_page(path)),
-        *(_section(part.title, part.page(evaluation[part.name])) for part in MEASUREMENTS if part.name in evaluation),
-        _section("Not measured", _not_measured(evaluation)),
+        measured_sections(evaluation),
         _section("Decoding", decoding_page(path)),
         _section("Time", _times(folder, road)),
         _section("Where it ran", _environment(path)),
@@ -53,10 +51,6 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
 
 def _json(path: Path) -> Any:
     return read_json(path) if path.is_file() else None
-
-
-def _section(title: str, content: str) -> str:
-    return f"<h2>{title}</h2>{content}" if content else ""
 
 
 def _mixture(path: Path) -> str:
@@ -142,29 +136,6 @@ def _tokens_by_step(lines: list[dict[str, Any]]) -> dict[int, float]:
     known = {line["step"]: line["train/tokens"] for line in lines if "train/tokens" in line}
     per_step = next((tokens / step for step, tokens in known.items()), 0)
     return {line["step"]: line["step"] * per_step for line in lines}
-
-
-def _words(evaluation: dict[str, Any]) -> str:
-    """Plain sentences of all measurements, made of their numbers: what the last model can and cannot do, and the
-    rest."""
-    said = [words for part in MEASUREMENTS if part.name in evaluation for words in part.words(evaluation[part.name])]
-    if not said:
-        return ""
-    name, checkpoint = list(evaluation["models"].items())[-1]
-    parts = [f"<p class=soft>The {escape(name)} model, {escape(checkpoint)}; every number stands below.</p>"]
-    for verdict, begins in VERDICTS.items():
-        verdicts = [words for words in said if isinstance(words, Verdict) and words.verdict == verdict]
-        parts.append(_list(f"<h3>{begins}</h3>", verdicts))
-    rest = [words for words in said if not isinstance(words, Verdict)]
-    return "".join([*parts, _list("<h3>Measured besides</h3>" if len(rest) < len(said) else "", rest)])
-
-
-def _list(title: str, items: Sequence[str]) -> str:
-    return f"{title}<ul>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ul>" if items else ""
-
-
-def _not_measured(evaluation: dict[str, Any]) -> str:
-    return _list("", [line.strip() for line in not_measured(evaluation)])
 
 
 def _times(folder: RunFolder, road: Sequence[Stage]) -> str:
