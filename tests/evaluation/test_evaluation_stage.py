@@ -99,6 +99,20 @@ def test_what_cannot_be_measured_is_named_and_the_rest_goes_on(tmp_path: Path) -
     assert "questions.jsonl:3: no value" in result["not_measured"]["bad"]["pretrained"]
 
 
+def test_of_a_model_whose_weights_are_no_numbers_nothing_is_said(stages: dict[str, Path], tmp_path: Path) -> None:
+    path = trained(tmp_path / "base", 1, False)
+    tensors, state = checkpoint.load(path)
+    tensors["model"]["norm.weight"].fill_(float("nan"))
+    checkpoint.save(tmp_path / "spoilt/checkpoints", 1, tensors, state)
+    tokenizer_of().save(tmp_path / "spoilt/tokenizer")
+    models = {"pretrained": tmp_path / "spoilt/checkpoints/step-00000001"}
+    result = evaluate(setting(tmp_path, stages, models, prompts=["Le"]), MEASUREMENTS)
+    reasons = result["not_measured"]
+    assert set(reasons) == {"losses", "exam", "behaviour", "probes", "tasks", "samples"} and result["seconds"] == {}
+    assert {reason for part in reasons.values() for reason in part.values()} == {"its weights are no numbers"}
+    assert "nothing was measured" in table_lines(result, MEASUREMENTS)[0]
+
+
 @mark.parametrize(("keys", "again"), (({}, 1), ({"prompts": ["Le"]}, 2)), ids=("same", "other keys"))
 def test_what_was_finished_before_an_interruption_is_not_made_again(
     keys: dict[str, Any], again: int, tmp_path: Path

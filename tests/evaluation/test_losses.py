@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from pytest import approx, fixture, mark, raises
 
 from builders import corpus_of, decoder_of, loaded_of, recipe_of, rows_of, shards_of, texts, tokenizer_of
@@ -110,6 +111,17 @@ def test_what_is_not_there_cannot_be_measured(stages: dict[str, Path], tmp_path:
     foreign = subject({}, tmp_path)
     with raises(CannotMeasure, match="neither shards of a for this tokenizer nor its text"):
         losses.measure(foreign)
+
+
+@mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_losses_that_are_no_numbers_are_not_said(stages: dict[str, Path], tmp_path: Path) -> None:
+    """Finite weights that overflow."""
+    loaded = loaded_of(decoder_of())
+    with torch.no_grad():
+        loaded.model.norm.weight.fill_(1e38)
+    with raises(CannotMeasure, match="no finite number on fr-a, it-a, ood-fr-b"):
+        losses.measure(subject(stages, tmp_path, loaded))
+    assert not (tmp_path / losses.FILE).exists()
 
 
 def test_what_is_shown_is_what_was_found(stages: dict[str, Path], tmp_path: Path) -> None:

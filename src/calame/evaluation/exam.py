@@ -8,7 +8,6 @@ Two baselines stand beside each score, computed on the same questions:
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import unicodedata
@@ -21,8 +20,10 @@ from typing import Any
 from calame.corpus import petit_monde
 from calame.corpus.files import find_files
 from calame.corpus.readers.kinds import read_rows
+from calame.evaluation.artefacts import ExamAnswer
 from calame.evaluation.intervals import Z
 from calame.evaluation.measurement import ByModel, CannotMeasure, Found, Subject, Verdict
+from calame.evaluation.records import write_rows
 from calame.inference.generate import Completion, Sampling, complete
 from calame.inference.load import Loaded
 from calame.recipe.errors import refuse
@@ -222,14 +223,8 @@ def _score(answers: Sequence[Answer]) -> dict[str, float]:
 
 def write_answers(path: Path, answers: Sequence[Answer]) -> None:
     """Every question with its answer, a line each."""
-    lines = [
-        json.dumps(
-            {**vars(answer.question), "answer": answer.text, "stopped": answer.stopped, "right": answer.right},
-            ensure_ascii=False,
-        )
-        for answer in answers
-    ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    said = ({"answer": answer.text, "stopped": answer.stopped, "right": answer.right} for answer in answers)
+    write_rows(path, (ExamAnswer(**vars(a.question), **more) for a, more in zip(answers, said, strict=True)))
 
 
 def lines(found: ByModel) -> list[str]:

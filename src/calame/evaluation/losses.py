@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from calame.evaluation.artefacts import SourceLosses
 from calame.evaluation.held_out import held_out
 from calame.evaluation.intervals import Interval, drawn_sums, interval
-from calame.evaluation.measurement import ByModel, Found, Subject
+from calame.evaluation.measurement import ByModel, CannotMeasure, Found, Subject
+from calame.evaluation.records import write_record
 from calame.recipe.slices import Mixed, mixed_weights
 from calame.recipe.timeline import last_of
 from calame.run import checkpoint
 from calame.run.charts import bar_chart
-from calame.run.files import write_json
 from calame.run.progress import Bar
 from calame.run.tables import table, text_table
 from calame.shards.order import seed_of
@@ -33,19 +34,21 @@ KINDS = ("loss", "perplexity", "bpb")
 
 
 def measure(subject: Subject) -> Found:
-    """Keys of `source_losses`, docs/evaluation.md; also written to FILE, with what checkpoint they are of."""
+    """Keys of `SourceLosses` (artefacts.py); also written to FILE, with what checkpoint they are of."""
     loaded, keys = subject.loaded, subject.keys
     context, stride = _windows(subject)
     slices, measured = by_document(subject)
     bos = "none; a document's first token is given" if not loaded.tokenizer.beginning else "given, not asked for"
     setting = {"context": context, "stride": stride, "bos": bos, "vocabulary": loaded.model.config.vocab_size}
     found = {**setting, **summary(slices, measured, keys.mixed)}
-    write_json(subject.folder / FILE, {"model": subject.name, **_checkpoint(subject), **found})
+    record = SourceLosses.model_validate({"model": subject.name, **_checkpoint(subject), **found})
+    write_record(subject.folder / FILE, record)
     return found
 
 
 def by_document(subject: Subject) -> tuple[list[Slice], ByDocument]:
-    """The validation slices, and what was measured of each of their documents."""
+    """The validation slices, and what was measured of each of their documents. Raises `CannotMeasure` where the model's
+    losses are no numbers."""
     loaded, (context, stride) = subject.loaded, _windows(subject)
     slices = held_out(subject.setting, loaded.tokenizer, context, stride)
     check_weights([part.name for part in slices], subject.keys.mixed)
@@ -54,6 +57,8 @@ def by_document(subject: Subject) -> tuple[list[Slice], ByDocument]:
     with Bar("validation text", sum(part.windows.asked for part in slices), "tokens") as bar:
         measured = validate(loss, slices, rows, bar.advance)
     loaded.model.eval()
+    if wrong := [name for name, sums in measured.items() if not np.isfinite(sums).all()]:
+        raise CannotMeasure(f"the model gives no finite number on {', '.join(wrong)}")
     return slices, measured
 
 
