@@ -5,7 +5,7 @@ A new one is a function in a module of its own, and an entry in MEASUREMENTS (me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,4 +97,4 @@ class Measurement:
     once: Callable[[Setting, Path], Found] | None = None
     lines: Callable[[Any], list[str]] = _nothing
     page: Callable[[Any], str] = _blank
-    words: Callable[[Any], list[str]] = _nothing
+    words: Callable[[Any], Sequence[str]] = _nothing
