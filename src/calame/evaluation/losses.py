@@ -27,7 +27,7 @@ from calame.shards.order import seed_of
 from calame.training.batch import LossFunction, choose_attention
 from calame.training.setup import MICRO_BATCH
 from calame.training.slices import Slice, check_weights
-from calame.training.validate import TOKENS, ByDocument, rates, validate
+from calame.training.validate import BYTES, TOKENS, ByDocument, rates, validate
 
 FILE = "benchmark_source_losses.json"
 KINDS = ("loss", "perplexity", "bpb")
@@ -47,8 +47,7 @@ def measure(subject: Subject) -> Found:
 
 
 def by_document(subject: Subject) -> tuple[list[Slice], ByDocument]:
-    """The validation slices, and what was measured of each of their documents. Raises `CannotMeasure` where the model's
-    losses are no numbers."""
+    """The validation slices, and what was measured of each of their documents. Raises what `check_said` does."""
     loaded, (context, stride) = subject.loaded, _windows(subject)
     slices = held_out(subject.setting, loaded.tokenizer, context, stride)
     check_weights([part.name for part in slices], subject.keys.mixed)
@@ -57,9 +56,16 @@ def by_document(subject: Subject) -> tuple[list[Slice], ByDocument]:
     with Bar("validation text", sum(part.windows.asked for part in slices), "tokens") as bar:
         measured = validate(loss, slices, rows, bar.advance)
     loaded.model.eval()
+    check_said(measured)
+    return slices, measured
+
+
+def check_said(measured: ByDocument) -> None:
+    """Raises `CannotMeasure` where the losses are no numbers, or nothing of a slice is asked for."""
     if wrong := [name for name, sums in measured.items() if not np.isfinite(sums).all()]:
         raise CannotMeasure(f"the model gives no finite number on {', '.join(wrong)}")
-    return slices, measured
+    if empty := [name for name, sums in measured.items() if not sums.sum(0)[[TOKENS, BYTES]].all()]:
+        raise CannotMeasure(f"{', '.join(empty)}: documents of one token, given and not asked for")
 
 
 def _windows(subject: Subject) -> tuple[int, int]:
