@@ -101,3 +101,20 @@ def test_a_model_without_a_run_has_no_validation_text_and_is_told_the_way(
     assert "--to" in capsys.readouterr().err
     assert evaluate(runs, str(tmp_path / "hf"), "--measure", "losses", "--to", str(tmp_path / "out")) == 2
     assert "name one: --on RUN" in capsys.readouterr().err
+
+
+def test_a_checkpoint_of_another_version_is_told_and_no_traceback(
+    runs: Path, tmp_path: Path, capsys: CaptureFixture[str]
+) -> None:
+    model = decoder_of()
+    state = {
+        "tokenizer": tokenizer_of().hash,
+        "model": model.config.to_json(),
+        "progress": {"step": 1, "position": 64},
+        "recipe": {**recipe_of().model_dump(mode="json", by_alias=True), "tomorrow": 1},
+    }
+    tokenizer_of().save(tmp_path / "tokenizer")
+    path = checkpoint.save(tmp_path / "checkpoints", 1, {"model": model.state_dict()}, state)
+    assert evaluate(runs, str(path), "--measure", "losses", "--to", str(tmp_path / "out")) == 2
+    said = capsys.readouterr().err
+    assert "written by another version of Calame: tomorrow" in said and "Traceback" not in said

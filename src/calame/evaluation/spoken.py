@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calame.recipe.errors import refuse
+from calame.recipe.load import written_recipe
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint
 from calame.run.files import read_json
@@ -16,7 +17,7 @@ def recipe_of(model: Path) -> Recipe | None:
     if not (model / checkpoint.MANIFEST).is_file():
         return None
     written = read_json(model / checkpoint.MANIFEST)["state"].get("recipe")
-    return Recipe.model_validate(written) if written else None
+    return written_recipe(written, str(model)) if written else None
 
 
 def languages_of(model: Path, given: Sequence[str] | None) -> list[str]:
