@@ -97,6 +97,7 @@ def test_the_page_begins_with_what_it_can_and_cannot_do(page):
     said = page()[0].texts
     assert said.index("What it can and cannot do") < said.index("What went in")
     assert said.index("It cannot") < said.index("What went in")
+    assert any("of it measuring on the way" in text for text in said)
 
 
 def test_energy_stands_beside_the_time_where_it_was_measured(page):

@@ -140,9 +140,9 @@ def _tokens_by_step(lines: list[dict[str, Any]]) -> dict[int, float]:
 
 def _times(folder: RunFolder, road: Sequence[Stage]) -> str:
     done = {stage.name: folder.store.done(stage) for stage in road}
-    drawn = telemetry.energy(folder.path)
+    drawn, measuring = telemetry.energy(folder.path), telemetry.measuring(folder.path)
     rows = [
-        [name, say_seconds(found["seconds"]), found["finished"], _energy(drawn.get(name))]
+        [name, _took(found["seconds"], measuring.get(name)), found["finished"], _energy(drawn.get(name))]
         for name, found in done.items()
         if found
     ]
@@ -151,6 +151,10 @@ def _times(folder: RunFolder, road: Sequence[Stage]) -> str:
     columns = 4 if drawn else 3  # no column for what was not measured
     rows.append(["together", say_seconds(total), "", _energy(all_drawn)])
     return _table(["stage", "took", "finished", "the cards drew"][:columns], [row[:columns] for row in rows])
+
+
+def _took(seconds: float, measuring: float | None) -> str:
+    return say_seconds(seconds) + (f", {say_seconds(measuring)} of it measuring on the way" if measuring else "")
 
 
 def _energy(drawn: tuple[float, bool] | None) -> str:
