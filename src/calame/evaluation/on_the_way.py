@@ -7,7 +7,6 @@ eval_metrics.jsonl     a line a step at which something was measured: all that w
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,10 @@ from pydantic import ConfigDict, Field
 from calame.evaluation.in_training import SAMPLES
 from calame.evaluation.measurement import CannotMeasure, Found, Setting
 from calame.evaluation.records import Record, write_record, write_rows
-from calame.evaluation.samples import quote
 from calame.run import checkpoint, telemetry
 from calame.run.charts import line_chart
 from calame.run.files import read_json
+from calame.run.tables import table
 from calame.training.select import FILE as SELECTED
 
 METRIC = "val/mixed/loss"
@@ -144,15 +143,17 @@ def page(found: Found) -> str:
     curves = found["curves"]
     writing = {said: curves[f"behaviour/{name}"] for name, said in SAID.items() if f"behaviour/{name}" in curves}
     scores = {name.removeprefix("eval/"): curves[name] for name in curves if name.startswith("eval/")}
-    charts = line_chart(writing, "share of texts"), line_chart(scores, "score, on a part of the items")
+    charts = line_chart(writing, "share of texts", span=(0, 1)), line_chart(scores, "score, on a part of the items")
     return "".join([*charts, *_samples(found["samples"])])
 
 
 def _samples(samples: Sequence[Any]) -> Iterator[str]:
     if not samples:
         return
-    for number in range(len(samples[0][1])):
-        steps = [(tokens, said[number]) for tokens, said in samples if number < len(said)]
-        yield f"<h3>{escape(steps[0][1]['prompt'])}…</h3>"
-        for tokens, sample in steps:
-            yield f"<p class=soft>after {round(tokens):,} tokens</p>{quote(sample)}"
+    for number, first in enumerate(samples[0][1]):
+        rows = [[f"{round(tokens):,}", _went_on(said[number])] for tokens, said in samples if number < len(said)]
+        yield table(["after tokens", f"{first['prompt']}…"], rows)
+
+
+def _went_on(sample: Mapping[str, str]) -> str:
+    return sample["continuation"] if "reason" not in sample else f"(not continued: {sample['reason']})"

@@ -15,15 +15,16 @@ Series = Mapping[str, Sequence[tuple[float, float]]]
 Bars = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
-def line_chart(series: Series, unit: str, across: str = "tokens") -> str:
-    """Lines of (x, y) points with axes and a legend; an empty string where there is nothing to draw."""
+def line_chart(series: Series, unit: str, across: str = "tokens", span: tuple[float, float] | None = None) -> str:
+    """Lines of (x, y) points with axes and a legend; an empty string where there is nothing to draw. span: of the y
+    axis; None: as far as the points go."""
     series = {name: points for name, points in series.items() if points}
     if not series:
         return ""
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
     x_low, x_high = min(xs), max(max(xs), min(xs) + 1)
-    y_low, y_high = _padded(min(ys), max(ys))
+    y_low, y_high = span or _padded(min(ys), max(ys))
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
