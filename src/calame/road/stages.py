@@ -451,6 +451,6 @@ VERSIONS = {
     "compare": 1,  # no stage, but how select chooses where it compares
     "sft": 4,
     "dpo": 1,
-    "evaluation": 4,
+    "evaluation": 5,
     "release": 1,
 }
