@@ -97,7 +97,14 @@ def test_the_page_begins_with_what_it_can_and_cannot_do(page):
     said = page()[0].texts
     assert said.index("What it can and cannot do") < said.index("What went in")
     assert said.index("It cannot") < said.index("What went in")
-    assert any("of it measuring on the way" in text for text in said)
+
+
+def test_the_time_of_what_was_measured_on_the_way_stands_beside(page):
+    with Path("runs/toy/metrics.jsonl").open("a") as file:
+        for attempt in (1, 2):
+            line = {"stage": "pretrain", "attempt": attempt, "step": 99, "perf/evaluation_s": 20.0}
+            file.write(json.dumps(line) + "\n")
+    assert any("40 s of it measuring on the way" in text for text in page()[0].texts)
 
 
 def test_energy_stands_beside_the_time_where_it_was_measured(page):

@@ -142,7 +142,7 @@ def _times(folder: RunFolder, road: Sequence[Stage]) -> str:
     done = {stage.name: folder.store.done(stage) for stage in road}
     drawn, measuring = telemetry.energy(folder.path), telemetry.measuring(folder.path)
     rows = [
-        [name, _took(found["seconds"], measuring.get(name)), found["finished"], _energy(drawn.get(name))]
+        [name, _took(found["seconds"], measuring.get(name, 0.0)), found["finished"], _energy(drawn.get(name))]
         for name, found in done.items()
         if found
     ]
@@ -153,8 +153,9 @@ def _times(folder: RunFolder, road: Sequence[Stage]) -> str:
     return _table(["stage", "took", "finished", "the cards drew"][:columns], [row[:columns] for row in rows])
 
 
-def _took(seconds: float, measuring: float | None) -> str:
-    return say_seconds(seconds) + (f", {say_seconds(measuring)} of it measuring on the way" if measuring else "")
+def _took(seconds: float, measuring: float = 0.0) -> str:
+    of_it = f", {say_seconds(measuring)} of it measuring on the way" if measuring >= 0.5 else ""
+    return say_seconds(seconds) + of_it
 
 
 def _energy(drawn: tuple[float, bool] | None) -> str:

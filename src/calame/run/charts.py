@@ -11,6 +11,7 @@ WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 66, 150, 14, 34
 COLOURS = ("#2a6f97", "#c8553d", "#588157", "#8d6a9f", "#b08900", "#3d405b", "#7f5539", "#118ab2")
 BAR, NAMES = 11, 190  # height of a bar, width of the names beside them
+MARKED = 12  # points of a line that has a dot at each
 Series = Mapping[str, Sequence[tuple[float, float]]]
 Bars = Mapping[str, Mapping[str, Mapping[str, float]]]
 
@@ -38,6 +39,9 @@ def line_chart(series: Series, unit: str, across: str = "tokens", span: tuple[fl
         dashes = ' stroke-dasharray="5 3"' if number >= len(COLOURS) else ""  # the second time a colour is used
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"{dashes}/>')
+        if len(points) <= MARKED:  # a single one would not be seen at all
+            marks = (place(*point) for point in points)
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in marks]
         y = TOP + 12 + number * 17
         parts.append(
             f'<line x1="{WIDTH - RIGHT + 8}" x2="{WIDTH - RIGHT + 23}" y1="{y - 4}" y2="{y - 4}" '
