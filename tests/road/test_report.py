@@ -10,6 +10,7 @@ import pytest
 from calame.cli import main
 from calame.evaluation import artefacts, on_the_way
 from calame.evaluation.records import read_lines, read_record
+from calame.road import report
 from calame.run.charts import line_chart
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "line", "rect", "polyline"}  # SVG's are closed in themselves
@@ -105,6 +106,12 @@ def test_the_time_of_what_was_measured_on_the_way_stands_beside(page):
             line = {"stage": "pretrain", "attempt": attempt, "step": 99, "perf/evaluation_s": 20.0}
             file.write(json.dumps(line) + "\n")
     assert any("40 s of it measuring on the way" in text for text in page()[0].texts)
+
+
+def test_an_evaluation_of_another_version_is_told_and_not_read(page, monkeypatch):
+    monkeypatch.setitem(report.VERSIONS, "evaluation", 0)
+    said = page()[0].texts
+    assert "Losses by slice" not in said and any("--only evaluation" in text for text in said)
 
 
 def test_energy_stands_beside_the_time_where_it_was_measured(page):

@@ -12,6 +12,7 @@ from calame.evaluation.page import section as _section
 from calame.recipe.units import say_count, say_seconds
 from calame.road.choice_page import comparison_page, decoding_page
 from calame.road.ledger_page import ledger_page, whole_ledger
+from calame.road.stages import VERSIONS
 from calame.road.tuning_page import preference_page, tuning_page
 from calame.run import telemetry
 from calame.run.charts import line_chart
@@ -19,6 +20,7 @@ from calame.run.files import read_json, write_json
 from calame.run.folder import RunFolder
 from calame.run.html_page import write_page
 from calame.run.stage import Stage
+from calame.run.store import ingredients_of
 from calame.run.tables import table as _table
 
 
@@ -26,13 +28,14 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
     """Write the run's page, and its whole ledger beside, from what its finished stages left; a stage that is missing
     leaves its part out."""
     path, recipe = folder.path, folder.recipe
-    evaluation = _json(path / "evaluation/evaluation.json") or {}
+    evaluation, outdated = _evaluation(path)
     ledger = whole_ledger(path, list(recipe.corpus.sources))
     if ledger:
         write_json(path / "ledger.json", ledger)
     parts = [
         f"<h1>{escape(recipe.name)}</h1><p class=soft>{escape(recipe.description)}</p>",
         words_section(evaluation),
+        _section("Evaluation", outdated),
         _section("What went in", ledger_page(ledger) + _mixture(path)),
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
@@ -47,6 +50,14 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
     ]
     write_page(path / "report.html", recipe.name, "".join(parts))
     return path / "report.html"
+
+
+def _evaluation(path: Path) -> tuple[dict[str, Any], str]:
+    """What the stage found, and a word instead where another version of Calame made it, whose keys may be others."""
+    found, made = _json(path / "evaluation/evaluation.json"), ingredients_of(path / "evaluation")
+    if found and made and made["version"] != VERSIONS["evaluation"]:
+        return {}, "<p>Made by another version of Calame, and not shown: calame run RECIPE --only evaluation</p>"
+    return found or {}, ""
 
 
 def _json(path: Path) -> Any:
