@@ -144,6 +144,9 @@ def test_what_cannot_be_measured_ends_no_training(monkeypatch: MonkeyPatch, caps
     assert observe(Progress(position=64, step=1)) == {}
     assert "not measured: the device has no memory left" in capsys.readouterr().out
     assert every == 409 and made.model.training
+    monkeypatch.setattr(in_training, "behave", lambda *_: torch.ones(2) @ torch.ones(3))
+    assert observe(Progress(position=64, step=1)) == {}
+    assert "not measured: inconsistent tensor size" in capsys.readouterr().out
 
 
 def test_prompts_that_do_not_fit_are_named_and_nothing_is_made_up_for_them(tmp_path: Path) -> None:
