@@ -239,13 +239,13 @@ class _Builder:
             keys["kinds"] = {name: recipe.corpus.sources[name].kind or name for name in recipe.corpus.trained}
 
         def make(work: Work) -> None:
-            from calame.evaluation.tasks.in_training import watch_tasks
+            from calame.evaluation.in_training import watch
             from calame.training.determinism import deterministic
             from calame.training.pretrain import pretrain
 
             shards = {name: work.before[f"shards/{name}"] for name in recipe.corpus.sources}
             with deterministic(recipe.execution.deterministic):
-                pretrain(recipe, shards, work.before["tokenizer"], work.folder, run, _peak(recipe), watch_tasks)
+                pretrain(recipe, shards, work.before["tokenizer"], work.folder, run, _peak(recipe), watch)
 
         stage = Stage("pretrain", _version("pretrain"), keys, make, files, tuple(before), True, recipe.pretrain.tokens)
         last = self.folder.linked(stage)
@@ -451,6 +451,6 @@ VERSIONS = {
     "compare": 1,  # no stage, but how select chooses where it compares
     "sft": 4,
     "dpo": 1,
-    "evaluation": 4,
+    "evaluation": 5,
     "release": 1,
 }
