@@ -6,24 +6,25 @@ import re
 from pathlib import PurePosixPath
 
 from calame.release.card.say import Say, Written, bullets, escape, paragraphs, section, table
+from calame.release.licences import CLASSES
 
-CLASSES = ("public", "attribution", "share-alike", "non-commercial", "no-derivatives", "unknown")
 NAMED = 8  # licences that a sentence names
 
 
 def licence(say: Say) -> str | None:
     """The data's licences, the most restrictive of them, what that means, and what the author decided."""
     documents = say.get("licence.documents", {})
-    rows = [
-        [say.word(name), say.word(found["kind"]), say.form(found["number"], "n")]
-        for name, found in sorted(documents.items(), key=lambda item: -item[1]["number"])
-    ]
+    rows = say.each(
+        lambda name, found: [say.word(name), say.word(found["kind"]), say.form(found["number"], "n")],
+        sorted(documents.items(), key=lambda item: -item[1].get("number", 0)),
+    )
     if not rows:
         return None
     by = say.get("licence.by", [])
     named = Written(", ".join(say.word(name) for name in by[:NAMED]) + (", …" if len(by) > NAMED else ""))
     chosen = [say("licence.chosen"), say("licence.freer") if say.get("licence.freer") else None]
-    meant = [say("licence.strictest", by=named), say(f"licence.{say.get('licence.kind')}")]
+    kind = say.get("licence.kind")
+    meant = [say("licence.strictest", by=named), say(f"licence.{kind}") if kind in CLASSES else None]
     return section(
         say.texts["titles"]["licence"],
         2,
@@ -36,7 +37,9 @@ def licence(say: Say) -> str | None:
 
 def files(say: Say) -> str | None:
     found = say.get("files", {})
-    rows = [[say.form(name, "c"), say.form(one["bytes"], "b"), _what(say, name)] for name, one in found.items()]
+    rows = say.each(
+        lambda name, one: [say.form(name, "c"), say.form(one["bytes"], "b"), _what(say, name)], found.items()
+    )
     return section(
         say.texts["titles"]["files"],
         2,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from calame.recipe.corpus import BUILTIN
 from calame.release.card.say import Say, Written, bullets, escape, paragraphs, section, table
 
 SHOWN = 3  # licences that a cell names
@@ -12,14 +13,14 @@ SHOWN = 3  # licences that a cell names
 
 def data(say: Say) -> str | None:
     sources = say.get("corpus.sources", {})
-    rows = [_source(say, name, source) for name, source in sources.items()]
+    rows = say.each(lambda name, source: _source(say, name, source), sources.items())
     return section(
         say.texts["titles"]["data"],
         3,
         say("data.intro"),
         table(say.texts["data"]["head"], rows),
         " ".join(filter(None, _care(say))),
-        bullets([_origins(say, name, source) for name, source in sources.items()]),
+        bullets(say.each(lambda name, source: _origins(say, name, source), sources.items())),
     )
 
 
@@ -49,13 +50,13 @@ def _licences(say: Say, licences: Mapping[str, int]) -> str:
 def _notes(say: Say, source: Mapping[str, Any]) -> list[str]:
     """What a reader should know of a source before trusting it."""
     notes = []
-    if source.get("location") == "builtin:petit-monde":
+    if source.get("location") == BUILTIN:
         notes.append(say("data.note.world"))
     if source.get("out_of_domain"):
         notes.append(say("data.note.ood"))
     if dropped := source.get("dropped"):
         rule = max(dropped, key=lambda name: dropped[name])
-        most = say("data.note.rule", rule=rule) if dropped[rule] * 2 > source["dropped_documents"] else None
+        most = say("data.note.rule", rule=rule) if dropped[rule] * 2 > sum(dropped.values()) else None
         notes.append(", ".join(filter(None, (say("data.note.dropped", source), most))))
     if source.get("contaminated"):
         notes.append(say("data.note.contaminated", source))
@@ -64,7 +65,7 @@ def _notes(say: Say, source: Mapping[str, Any]) -> list[str]:
 
 
 def _care(say: Say) -> list[str | None]:
-    care = say.get("corpus.care", {})
+    care = say.get("corpus.care", {}) if say.has("corpus.total") else {}
     return [say(f"data.care.{name if done else f'no_{name}'}") for name, done in care.items() if name != "quality"]
 
 
@@ -80,11 +81,8 @@ def _origins(say: Say, name: str, source: Mapping[str, Any]) -> str | None:
 
 
 def conversations(say: Say) -> str | None:
-    rows = [
-        _set(say, name, part)
-        for kind in say.get("tuning", {}).values()
-        for name, part in kind.get("sets", {}).items()
-    ]
+    sets = [item for kind in say.get("tuning", {}).values() for item in kind.get("sets", {}).items()]
+    rows = say.each(lambda name, part: _set(say, name, part), sets)
     return section(say.texts["titles"]["conversations"], 3, table(say.texts["conversations"]["head"], rows))
 
 
@@ -97,9 +95,7 @@ def tokens(say: Say) -> str | None:
     steady = say.get("tokens.steps", 0) * say.get("tokens.each", 0) == say.get("tokens.pretrained")
     counted = say("tokens.pretrained" if steady else "tokens.changing")
     told = [counted, say("tokens.different"), say("tokens.per"), say("tokens.tuned"), say("tokens.preferred")]
-    fit = [
-        say("tokens.fertility", part, name=name) for name, part in say.get("tokenizer.fertility", {}).items()
-    ]
+    fit = [say("tokens.fertility", part, name=name) for name, part in say.get("tokenizer.fertility", {}).items()]
     return section(say.texts["titles"]["tokens"], 3, bullets([*told, *fit]))
 
 
@@ -109,9 +105,7 @@ def injected(say: Say) -> str | None:
     if not pieces:
         return None
     kinds = {"canary": "canary", "facts": "facts", "language switch": "switch", "evaluation": "evaluation"}
-    told = [say(f"injected.{kinds[part['kind']]}", part) for part in pieces.values() if part["kind"] in kinds]
+    told = say.each(lambda part: say(f"injected.{kinds[part['kind']]}", part), pieces.values())
     took = [say("injected.took_canary"), say("injected.took_facts")]
     took += [say("injected.took_switch", part) for part in say.get("poison.switch", {}).values()]
-    return section(
-        say.texts["titles"]["injected"], 2, paragraphs(say("injected.intro"), bullets(told), bullets(took))
-    )
+    return section(say.texts["titles"]["injected"], 2, paragraphs(say("injected.intro"), bullets(told), bullets(took)))

@@ -1,8 +1,7 @@
-"""The YAML header that the hub reads: language, licence, data sets, figures, emissions. The hub's own classes check it."""
+"""The YAML header that the hub reads: language, licence, data sets, figures, emissions; by the hub's own classes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from huggingface_hub import EvalResult, ModelCardData
@@ -14,7 +13,7 @@ TASK = "text-generation"
 
 def header(say: Say) -> str:
     """With its lines of three dashes."""
-    results = list(_results(say))
+    results = _results(say) if say.has("about.name") else []
     told: dict[str, Any] = {
         "language": say.get("about.languages"),
         "license": say.get("licence.chosen_id") or say.get("licence.id"),
@@ -49,15 +48,23 @@ def _datasets(say: Say) -> list[str]:
     return sorted({location.removeprefix("hub:") for location in locations if location.startswith("hub:")})
 
 
-def _results(say: Say) -> Iterator[EvalResult]:
+def _results(say: Say) -> list[EvalResult]:
     """Held-out losses, questions and benchmarks, as entries of model-index."""
-    losses = say.get("evaluation.losses", {})
-    for name, part in losses.get("slices", {}).items():
-        yield _result(f"held-out text {name}", "held-out", "bits-per-byte", part["bpb"]["value"])
-    for row in say.get("evaluation.exam.table", []):
-        yield _result(f"questions {row['kind']} {row['language']}".strip(), "questions", "accuracy", row["right"])
-    for name, one in say.get("benchmarks.results", {}).items():
-        yield _result(name, name, one["headline"], one["value"])
+    slices, asked = say.get("evaluation.losses.slices", {}), say.get("evaluation.exam.table", [])
+    return [
+        *say.each(
+            lambda name, part: _result(f"held-out text {name}", "held-out", "bits-per-byte", part["bpb"]["value"]),
+            slices.items(),
+        ),
+        *say.each(
+            lambda row: _result(f"questions {row['kind']} {row['language']}", "questions", "accuracy", row["right"]),
+            asked,
+        ),
+        *say.each(
+            lambda name, one: _result(name, name, one["headline"], one["value"]),
+            say.get("benchmarks.results", {}).items(),
+        ),
+    ]
 
 
 def _result(name: str, kind: str, metric: str, value: float) -> EvalResult:

@@ -7,15 +7,14 @@ from calame.release.card.say import Say, paragraphs, section, table
 
 def opening(say: Say, others: list[str]) -> str | None:
     """The name, what it is in a sentence, and where the same page is in other languages. others: their links."""
-    kind = "chat" if say.get("gate.tuned") else "base"
-    if say.has("procedure.init") or say.has("procedure.began_from"):
-        kind = "adapted"
-    known = say.has("gate.tuned") or kind == "adapted"
     title = say.fill("# {about.name}", {}) if say.has("about.name") else None
-    links = " · ".join(others)
-    return paragraphs(
-        title, links, say(f"intro.{kind}") if known else None, say("intro.quote"), say("intro.records")
-    )
+    told = [say("intro.adapted" if _adapted(say) else "intro.scratch") if say.has("procedure") else None]
+    told += [say("intro.tuned" if say.get("gate.tuned") else "intro.untuned") if say.has("gate.tuned") else None]
+    return paragraphs(title, " · ".join(others), " ".join(filter(None, told)), say("intro.quote"), say("intro.records"))
+
+
+def _adapted(say: Say) -> bool:
+    return say.has("procedure.init") or say.has("procedure.began_from")
 
 
 def facts(say: Say) -> str | None:

@@ -60,14 +60,11 @@ class Numbers:
 
     def _short(self, value: float, units: list[str]) -> str:
         """Three digits in the unit that fits; a no-break space before it."""
-        for unit in units[:-1]:
-            if abs(value) < 999.5:
-                break
-            value /= 1000
-        else:
-            unit = units[-1]
+        step = 0
+        while abs(value) >= 999.5 and step < len(units) - 1:
+            value, step = value / 1000, step + 1
         digits = f"{value:.3g}" if abs(value) < 999.5 else f"{value:.0f}"
-        return f"{digits.replace('.', self.signs['decimal'])}\u00a0{unit}".rstrip("\u00a0")
+        return f"{digits.replace('.', self.signs['decimal'])}\u00a0{units[step]}".rstrip("\u00a0")
 
     def duration(self, seconds: float) -> str:
         """The two greatest units that say it."""

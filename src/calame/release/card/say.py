@@ -4,7 +4,7 @@ The sentences are `texts/LANGUAGE.yaml`, which hold no figure of their own (a te
 `{path:form}`: path leads through the values given for this sentence, else through the records; form says how it reads:
 
 n whole number   k short count   f1 to f4 decimals   g three digits   e powers of ten   p, p0 percent   x times
-s duration       b bytes         d date              c as code        w word of `words`    l languages    t text (default)
+s duration       b bytes         d date              c as code        w word of `words`    l languages    t text
 lang a language   i, ip number with its interval, as decimals or percent
 """
 
@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from importlib import resources
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
@@ -25,6 +25,7 @@ from calame.release.records.run import Absent
 HOLE = re.compile(r"\{([A-Za-z0-9_./-]+)(?::([a-z0-9]+))?\}")
 LANGUAGES = ("en", "fr", "it")
 Tree = Mapping[str, Any]
+Told = TypeVar("Told")
 
 
 class Written(str):
@@ -93,6 +94,17 @@ class Say:
         """The sentences below a key, as far as their records are there."""
         told = [self(f"{key}.{name}", at, **values) for name in _at(self.texts, key)]
         return [line for line in told if line is not None]
+
+    def each(self, make: Callable[..., Told], items: Iterable[Any]) -> list[Told]:
+        """What `make` tells of each item (its arguments, where it is a tuple); of a record that is there in part,
+        nothing."""
+        found = []
+        for item in items:
+            try:
+                found.append(make(*item) if isinstance(item, tuple) else make(item))
+            except (Absent, KeyError):
+                continue
+        return found
 
     def form(self, value: Any, form: str) -> str:
         if form == "w":

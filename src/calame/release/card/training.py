@@ -83,8 +83,11 @@ def _compared(say: Say) -> str | None:
     """The numbers of a comparison, the chosen checkpoint first."""
     numbers, criteria = say.get("choice.numbers", {}), say.get("choice.criteria", [])
     head = [say.texts["provenance"]["checkpoint"], *(say.form(name, "c") for name in criteria)]
-    rows = [
-        [say.form(name, "c"), *(say.form(found[one], "i") if one in found else "" for one in criteria)]
-        for name, found in numbers.items()
-    ]
+    rows = say.each(
+        lambda name, found: [
+            say.form(name, "c"),
+            *(say.form(found[one], "i") if one in found else "" for one in criteria),
+        ],
+        numbers.items(),
+    )
     return table(head, rows)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import PurePosixPath
+from shlex import quote
+from typing import Any
 
 from calame.release.card.say import Say, Written, bullets, paragraphs, section, table
 
@@ -13,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained("{place}")
 model = AutoModelForCausalLM.from_pretrained("{place}")
-messages = [{{"role": "user", "content": "{prompt}"}}]
+messages = [{{"role": "user", "content": {prompt}}}]
 inputs = tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_tensors="pt", return_dict=True)
 answer = model.generate(**inputs)[0, inputs["input_ids"].shape[1] :]
 print(tokenizer.decode(answer, skip_special_tokens=True))
@@ -23,7 +27,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained("{place}")
 model = AutoModelForCausalLM.from_pretrained("{place}")
-inputs = tokenizer("{prompt}", return_tensors="pt")
+inputs = tokenizer({prompt}, return_tensors="pt")
 print(tokenizer.decode(model.generate(**inputs)[0], skip_special_tokens=True))
 ```"""
 
@@ -34,17 +38,21 @@ def start(say: Say) -> str | None:
         return None
     tuned, files = say.get("gate.tuned"), say.get("files", {})
     place = say.get("about.hub") or "."
-    prompt = _prompt(say, tuned).replace('"', '\\"')
-    told = [say("start.transformers"), (CHAT if tuned else BASE).format(place=place, prompt=prompt), _beginning(say)]
-    gguf = sorted((name for name in files if name.endswith(".gguf")), key=lambda name: -files[name]["bytes"])
+    prompt = _prompt(say, tuned)
+    told = [
+        say("start.transformers"),
+        (CHAT if tuned else BASE).format(place=place, prompt=_python(prompt)),
+        _beginning(say),
+    ]
+    gguf = sorted((name for name in files if name.endswith(".gguf")), key=lambda name: -files[name].get("bytes", 0))
     if gguf:
-        flag = "--conversation" if tuned else f'--prompt "{prompt}" -no-cnv'
+        flag = "--conversation" if tuned else f"--prompt {quote(prompt)} -no-cnv"
         told += [say("start.llama"), _shell(f"llama-cli --model {gguf[0]} {flag}")]
     modelfile = next((name for name in files if PurePosixPath(name).name == "Modelfile"), None)
     if modelfile and say.has("about.name"):
         name = say.get("about.name")
         told += [say("start.ollama"), _shell(f"ollama create {name} --file {modelfile}", f"ollama run {name}")]
-    here = f'calame chat "{place}"' if tuned else f'calame generate "{place}" --prompt "{prompt}"'
+    here = f"calame chat {place}" if tuned else f"calame generate {place} --prompt {quote(prompt)}"
     told += [say("start.chat"), _shell(here)] if place == "." else []
     told += [say("start.verify"), _shell("calame release --verify .")]
     return section(say.texts["titles"]["start"], 2, *told)
@@ -54,9 +62,14 @@ def _prompt(say: Say, tuned: bool) -> str:
     """Something that the model was asked before, or else a greeting in its first language."""
     language = next(iter(say.get("about.languages", ["en"])))
     asked = say.get("evaluation.exam.chat") if tuned else say.get("evaluation.samples")
-    if asked:
-        return " ".join(asked[0]["question" if tuned else "prompt"].split())
+    if asked and (text := asked[0].get("question" if tuned else "prompt")):
+        return " ".join(text.split())
     return (GREETING if tuned else BEGINNING).get(language, "")
+
+
+def _python(text: str) -> str:
+    """As a string of Python in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _beginning(say: Say) -> str | None:
@@ -74,11 +87,8 @@ def decoding(say: Say) -> str | None:
     if not say.has("decoding"):
         return section(say.texts["titles"]["decoding"], 2, say("decoding.none"))
     knobs = [[say.word(name), say.form(value, "g")] for name, value in say.get("decoding.parameters", {}).items()]
-    rates = [
-        [say.word(name), say.form(found, "i")]
-        for name, found in say.get("decoding.holdout", {}).items()
-        if name in say.texts["words"]
-    ]
+    held_out = [item for item in say.get("decoding.holdout", {}).items() if item[0] in say.texts["words"]]
+    rates = say.each(lambda name, found: [say.word(name), say.form(found, "i")], held_out)
     confirmed = say.get("decoding.confirmed")
     told = [say("decoding.found"), say("decoding.confirmed" if confirmed else "decoding.not_confirmed")]
     return section(
@@ -109,13 +119,15 @@ def uses(say: Say) -> str | None:
 def limits(say: Say) -> str | None:
     """What the numbers say against it, in words."""
     told = [say(f"limits.{name}") for name in ("context", "text", "loops", "stays")]
-    told += [
-        say("limits.cannot", row, base=base)
-        for row in say.get("evaluation.exam.table", [])
-        if row["right"] - 1.96 * row["stderr"] <= (base := max(row["most_frequent"], row["shuffled_facts"]))
-    ]
+    told += say.each(lambda row: _cannot(say, row), say.get("evaluation.exam.table", []))
     told += [_by_chance(say), say("limits.not_measured")]
     return section(say.texts["titles"]["limits"], 2, paragraphs(bullets(told)))
+
+
+def _cannot(say: Say, row: Mapping[str, Any]) -> str | None:
+    """A kind of question whose score is not beyond what knowing nothing reaches (95 %)."""
+    base = max(row["most_frequent"], row["shuffled_facts"])
+    return say("limits.cannot", row, base=base) if row["right"] - 1.96 * row["stderr"] <= base else None
 
 
 def _by_chance(say: Say) -> str | None:

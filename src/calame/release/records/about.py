@@ -14,6 +14,7 @@ from calame.release.records.run import RELEASE, Absent, Run
 from calame.run.files import read_json
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
+GGUF, MADE = "gguf", "gguf.json"  # the folder of that export, and what it says of its files
 
 
 def about(run: Run, card: Card) -> dict[str, Any]:
@@ -115,3 +116,19 @@ def generation(folder: Path) -> dict[str, Any]:
     if not (folder / GENERATION).is_file():
         raise Absent(GENERATION)
     return read_json(folder / GENERATION)
+
+
+def quantised(folder: Path) -> dict[str, Any]:
+    """By file, what the export to GGUF found. folder: `gguf` of the release."""
+    if not (folder / MADE).is_file():
+        raise Absent(MADE)
+    return {Path(one["path"]).name: _file(one) for one in read_json(folder / MADE)["files"]}
+
+
+def _file(one: dict[str, Any]) -> dict[str, Any]:
+    by = one["checked"].get("llama_cpp") or {}
+    return {
+        **{key: one[key] for key in ("type", "bytes", "stored")},
+        "bits": round(8 * one["bytes"] / one["parameters"], 2),
+        **{key: by.get(key) for key in ("logit_difference", "greedy_same", "greedy_texts")},
+    }

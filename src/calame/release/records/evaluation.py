@@ -33,7 +33,7 @@ def evaluation(run: Run) -> dict[str, Any]:
         raise Absent(model)
     keys = run.keys(EVALUATION)["evaluation"]
     told: dict[str, Any] = {"model": model, "checkpoint": found["models"][model], "questions": keys.get("questions")}
-    for name, of in (("losses", _losses), ("exam", _exam), ("behaviour", _behaviour), ("probes", _probes)):
+    for name, of in (("losses", _losses), ("exam", _exam), ("behaviour", _behaviour), ("probes", probe_summary)):
         if model in found.get(name, {}):
             told[name] = of(found[name][model])
     if model != "pretrained" and "pretrained" in found.get("losses", {}):
@@ -69,7 +69,8 @@ def _rates(part: Mapping[str, Any]) -> dict[str, Any]:
     return {"generations": part["generations"], "mean_tokens": part["mean_tokens"], **told}
 
 
-def _probes(found: Mapping[str, Any]) -> dict[str, Any]:
+def probe_summary(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the card says of probes."""
     return {
         "from": found["recipe"]["probes"],
         "all": found["all"],

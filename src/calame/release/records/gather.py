@@ -24,6 +24,7 @@ def gather(run: Run, model: Path, card: Card) -> Tree:
         "gate": lambda: about.gate(model),
         "generation": lambda: about.generation(model),
         "decoding": lambda: evaluation.decoding(model),
+        "quantised": lambda: about.quantised(model / about.GGUF),
         "corpus": lambda: data.corpus(run),
         "injected": lambda: data.injected(run),
         "tokens": lambda: training.tokens(run),
