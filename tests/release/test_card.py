@@ -157,7 +157,7 @@ def test_a_claim_goes_with_its_record(name: str) -> None:
     assert [claim for claim in told if claim in left] == []
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_whatever_records_are_there_the_card_says_no_more(data: st.DataObject) -> None:
     """Any of them may be missing, whole or in part: it is written, and holds no number that is gone."""

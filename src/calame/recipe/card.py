@@ -6,11 +6,10 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from calame.recipe.section import Language, Section
+from calame.recipe.section import CURRENCY, HUB, Language, Section
 
-HUB = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$"
 Hub = Annotated[str, StringConstraints(pattern=HUB)]
-Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Currency = Annotated[str, StringConstraints(pattern=CURRENCY)]
 
 
 class Card(Section):

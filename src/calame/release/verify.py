@@ -14,6 +14,7 @@ from typing import Any
 
 import calame
 from calame.inference.load import load_huggingface
+from calame.model.huggingface import to_config
 from calame.recipe.errors import refuse
 from calame.release.card.card import write_cards
 from calame.release.card.check import card_faults
@@ -23,7 +24,7 @@ from calame.release.place import GateFailed
 from calame.release.remeasure import remeasure
 from calame.run.files import read_json
 
-RECORDS = "records.json"
+RECORDS, CONFIG = "records.json", "config.json"
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,14 @@ def _model(folder: Path, records: dict[str, Any]) -> Iterator[Finding]:
             "model", False, (f"cannot be loaded: {type(error).__name__}: {' '.join(str(error).split())[:200]}",)
         )
         return
+    written = read_json(folder / CONFIG)
+    wanted = to_config(loaded.model.config, written.get("dtype", ""), {})
+    other = [
+        f"{CONFIG}: {key} is {written.get(key)!r}, not {value!r}"
+        for key, value in wanted.items()
+        if written.get(key) != value
+    ]
+    yield _finding("config", other, "what both major versions of transformers read of it is the same")
     try:
         figures = gate(loaded, dict(loaded.model.state_dict()), folder)
     except GateFailed as error:

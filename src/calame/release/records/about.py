@@ -99,7 +99,7 @@ def tokenizer(run: Run) -> dict[str, Any]:
     try:
         fit = run.of("tokenizer", "fertility.json")
     except Absent:
-        fit = {}
+        fit = None
     return {key: value for key, value in said.items() if value} | {"fertility": fit}
 
 
