@@ -132,7 +132,7 @@ def test_what_is_pushed_comes_back_and_verifies(released: Path, tmp_path: Path, 
         assert main(["push", str(released)]) == 0
     said = capsys.readouterr().out
     assert said.splitlines()[-1] == f"{site.url}/{REPOSITORY}" and "the hub holds every file as it is here" in said
-    assert hub.repository is not None and hub.repository["private"] is True
+    assert hub.repository is not None and hub.repository["visibility"] == "private"
     assert set(hub.files) == set(files_of(released)) and len(hub.commits) == 1
     for name, content in hub.files.items():
         (tmp_path / "back" / name).parent.mkdir(parents=True, exist_ok=True)
