@@ -280,10 +280,14 @@ def _add_chat(verbs: argparse._SubParsersAction) -> None:
 
 
 def _add_export(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("export", help="write a Hugging Face folder, through its gate")
+    verb = verbs.add_parser("export", help="write a Hugging Face folder, or GGUF files, through their gate")
     model_arguments(verb)
     verb.add_argument("folder", help="where to put it")
-    verb.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    verb.add_argument("--to", default="huggingface", choices=("huggingface", "gguf"))
+    verb.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"), help="huggingface: of the weights")
+    verb.add_argument("--type", default="q8_0", metavar="TYPES", help="gguf: f16,q8_0,q4_k_m or some of them (q8_0)")
+    verb.add_argument("--name", help="gguf: of the files (default: the model's folder)")
+    verb.add_argument("--publisher", default="calame", help="gguf: folder above them, as LM Studio wants it (calame)")
 
     def call(options: argparse.Namespace) -> None:
         from pathlib import Path
@@ -291,11 +295,19 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
         from calame.evaluation.decoding.files import recommended_file
         from calame.evaluation.decoding.recommended import recommended_for
         from calame.inference.load import load_any, run_folder
-        from calame.release.huggingface import export
 
         loaded = load_any(options.model, options.runs, "cpu", options.base)
-        recommended = recommended_file(run_folder(options.model, options.runs), options.base)
-        export(loaded, Path(options.folder), options.dtype, recommended_for(loaded, recommended))
+        run = run_folder(options.model, options.runs)
+        recommended = recommended_for(loaded, recommended_file(run, options.base))
+        if options.to == "huggingface":
+            from calame.release.huggingface import export
+
+            export(loaded, Path(options.folder), options.dtype, recommended)
+        else:
+            from calame.release.gguf.export import export_gguf
+
+            name, types = options.name or run.resolve().name, options.type.split(",")
+            export_gguf(loaded, Path(options.folder), name, types, options.publisher, recommended)
 
     verb.set_defaults(call=call)
 
