@@ -440,7 +440,7 @@ def _version(stage: str) -> int:
 COMPARED = ("criteria", "mixed", "stride", "behaviour", "probes", "shots", "limit")
 VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
-    "gather": 3,
+    "gather": 4,
     "quality": 2,
     "join": 4,
     "inject": 1,
