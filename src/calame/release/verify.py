@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import calame
-from calame.inference.load import load_huggingface
+from calame.inference.load import Loaded, load_huggingface
 from calame.model.huggingface import to_config
 from calame.recipe.errors import refuse
 from calame.release.card.card import write_cards
@@ -21,6 +21,7 @@ from calame.release.card.check import card_faults
 from calame.release.huggingface import gate
 from calame.release.manifest import MANIFEST, file_faults
 from calame.release.place import GateFailed
+from calame.release.records.about import GGUF, MADE
 from calame.release.remeasure import remeasure
 from calame.run.files import read_json
 
@@ -40,9 +41,9 @@ class Finding:
         return f"{head}: {self.told[0]}" if len(self.told) == 1 else "\n         ".join([f"{head}:", *self.told])
 
 
-def verify(folder: Path) -> Iterator[Finding]:
-    """Every finding; what an earlier fault keeps from being examined is not. Raises `UserError` for a folder that is no
-    release."""
+def verify(folder: Path, formats: bool = True) -> Iterator[Finding]:
+    """Every finding; what an earlier fault keeps from being examined is not. formats: GGUF files too, which takes long
+    for large models. Raises `UserError` for a folder that is no release."""
     about = read_manifest(folder)
     faults = file_faults(folder)
     yield _finding("files", faults, f"{len(about['files'])} files, sizes and sha256 as in {MANIFEST}")
@@ -58,7 +59,7 @@ def verify(folder: Path) -> Iterator[Finding]:
     if any(name.startswith(("model", "config", "tokenizer")) and "missing" in name for name in faults):
         yield Finding("model", False, ("not examined: a file that it needs is missing",))
         return
-    yield from _model(folder, records)
+    yield from _model(folder, records, formats)
 
 
 def _finding(name: str, faults: list[str], good: str) -> Finding:
@@ -108,7 +109,7 @@ def _first_difference(found: str, wanted: str) -> str:
     return "is longer or shorter than its records make it"
 
 
-def _model(folder: Path, records: dict[str, Any]) -> Iterator[Finding]:
+def _model(folder: Path, records: dict[str, Any], formats: bool) -> Iterator[Finding]:
     try:
         loaded = load_huggingface(folder, "cpu")
     except Exception as error:  # damaged files fail in the loaders of others, each in its way
@@ -137,3 +138,21 @@ def _model(folder: Path, records: dict[str, Any]) -> Iterator[Finding]:
         yield Finding("parity", True, (f"{told}, same likeliest token, equal ids",))
     for name, faults, told in remeasure(loaded, folder, records):
         yield _finding(name, faults, told)
+    if formats and (folder / GGUF / MADE).is_file():
+        yield from _gguf(loaded, folder / GGUF)
+
+
+def _gguf(loaded: Loaded, folder: Path) -> Iterator[Finding]:
+    """The gate of each GGUF file again: weights, ids, configuration; and llama.cpp where it is installed."""
+    from calame.release.gguf import gate, runtime
+    from calame.release.gguf.read import GgufFile
+    from calame.release.gguf.types import file_type
+
+    by = "and by llama.cpp" if runtime.available() else "without llama.cpp, which is not installed"
+    for one in read_json(folder / MADE)["files"]:
+        try:
+            wanted = file_type(one["type"].lower(), loaded.model.config)
+            _, faults = gate.gate(loaded, GgufFile(folder / one["path"]), wanted)
+        except Exception as error:  # a damaged file fails in the reader of others
+            faults = [f"cannot be read: {type(error).__name__}: {' '.join(str(error).split())[:200]}"]
+        yield _finding(Path(one["path"]).name, faults, f"weights, configuration and ids are the model's, {by}")

@@ -149,7 +149,7 @@ def quantised(say: Say) -> str | None:
 def _rounded(say: Say, name: str, one: Mapping[str, Any]) -> list[str]:
     return [
         say.form(name, "c"),
-        escape(one["type"]),
+        say.form(one["type"], "c"),
         say.form(one["bytes"], "b"),
         say.form(one["bits"], "f2"),
         say.form(one["stored"], "n"),

@@ -153,7 +153,7 @@ def _at(tree: Any, path: str) -> Any:
 def escape(text: str) -> str:
     """Text of others as Markdown shows it: one line, no tags, no cells of its own."""
     flat = " ".join(text.split())
-    return re.sub(r"([\\`*_\[\]|])", r"\\\1", flat).replace("<", "&lt;").replace("{", "&#123;")
+    return re.sub(r"([\\`*\[\]|]|(?<!\w)_|_(?!\w))", r"\\\1", flat).replace("<", "&lt;").replace("{", "&#123;")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str | None:

@@ -51,6 +51,7 @@ def start(say: Say) -> str | None:
     modelfile = next((name for name in files if PurePosixPath(name).name == "Modelfile"), None)
     if modelfile and say.has("about.name"):
         name = say.get("about.name")
+        told += [say("start.lmstudio", folder=PurePosixPath(modelfile).parent.parent.as_posix())]
         told += [say("start.ollama"), _shell(f"ollama create {name} --file {modelfile}", f"ollama run {name}")]
     here = f"calame chat {place}" if tuned else f"calame generate {place} --prompt {quote(prompt)}"
     told += [say("start.chat"), _shell(here)] if place == "." else []
