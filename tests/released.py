@@ -74,7 +74,7 @@ COMPLETE: dict[str, Any] = {
         "fingerprint": "5eb6afa336793b32",
         "authors": ["Ada Lune", "Ugo Mare"],
         "hub": "lune/conteur",
-        "location": "Lyon",
+        "region": "Lyon",
         "thanks": {"fr": "Merci à la bibliothèque."},
     },
     "made_with": {
@@ -195,6 +195,7 @@ COMPLETE: dict[str, Any] = {
                     "learnt": 22_222,
                     "dropped": 111,
                     "licences": {"MIT": 444},
+                    "location": "hub:someone/talk",
                 }
             },
         },

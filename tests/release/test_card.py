@@ -194,7 +194,11 @@ def test_the_header_is_what_the_hub_reads(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text(pages["README.md"], encoding="utf-8")
     assert card_faults(tmp_path) == []
     data = ModelCard(pages["README.md"]).data
-    assert data.language == ["fr", "it"] and data.license == "cc-by-nc-4.0" and data.datasets == ["someone/stories"]
+    assert (
+        data.language == ["fr", "it"]
+        and data.license == "cc-by-nc-4.0"
+        and data.datasets == ["someone/stories", "someone/talk"]
+    )
     assert data.co2_eq_emissions["emissions"] == 98.438 and "H200" in data.co2_eq_emissions["hardware_used"]
     results = {result.dataset_name: result.metric_value for result in data.eval_results}
     assert results["fr_clams"] == 0.713 and results["questions recall fr"] == 0.983

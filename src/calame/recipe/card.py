@@ -26,5 +26,5 @@ class Card(Section):
         default=None, description="grams of CO2 equivalent a kWh of the electricity that was used"
     )
     carbon_source: str = Field(default="", description="who says so")
-    location: str = Field(default="", description="country or region where it was trained")
+    region: str = Field(default="", description="country or region where it was trained")
     thanks: dict[Language, str] = Field(default={}, description="acknowledgements, by language of the card")

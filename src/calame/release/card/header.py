@@ -44,7 +44,8 @@ def _has_gguf(say: Say) -> bool:
 
 def _datasets(say: Say) -> list[str]:
     """Those that are the hub's."""
-    locations = (source.get("location", "") for source in say.get("corpus.sources", {}).values())
+    tuned = (part for kind in say.get("tuning", {}).values() for part in kind.get("sets", {}).values())
+    locations = (part.get("location", "") for part in (*say.get("corpus.sources", {}).values(), *tuned))
     return sorted({location.removeprefix("hub:") for location in locations if location.startswith("hub:")})
 
 
@@ -88,7 +89,7 @@ def _emissions(say: Say) -> dict[str, Any] | None:
         "emissions": grams,
         "source": say.get("energy.carbon_source") or None,
         "training_type": "pre-training",
-        "geographical_location": say.get("about.location"),
+        "geographical_location": say.get("about.region"),
         "hardware_used": ", ".join(f"{number} x {name}" for name, number in gpus.items()) or None,
     }
     return {key: value for key, value in told.items() if value is not None}

@@ -29,7 +29,7 @@ def about(run: Run, card: Card) -> dict[str, Any]:
         "fingerprint": done["fingerprint"],
         "authors": card.authors,
         "hub": card.hub,
-        "location": card.location,
+        "region": card.region,
         "thanks": card.thanks,
     }
     return {key: value for key, value in said.items() if value}
@@ -51,8 +51,7 @@ def made_with(run: Run) -> dict[str, Any]:
 
 def model(run: Run, folder: Path) -> dict[str, Any]:
     """Shape and exact count of the released model. folder: its Hugging Face folder."""
-    values = read_json(folder / CONFIG)
-    config = from_config(values, str(folder / CONFIG))
+    values, config = read_json(folder / CONFIG), config_of(folder)
     other, _ = other_accounting(config)
     terms = count_terms(config)
     return {
@@ -66,6 +65,10 @@ def model(run: Run, folder: Path) -> dict[str, Any]:
         "dtype": values["dtype"],
         "claimed": _claimed(run.recipe.get("published") or {}, config),
     }
+
+
+def config_of(folder: Path) -> ModelConfig:
+    return from_config(read_json(folder / CONFIG), str(folder / CONFIG))
 
 
 def _shape(config: ModelConfig) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def gather(run: Run, model: Path, card: Card) -> Tree:
         "quantised": lambda: about.quantised(model / about.GGUF),
         "corpus": lambda: data.corpus(run),
         "injected": lambda: data.injected(run),
-        "tokens": lambda: training.tokens(run),
+        "tokens": lambda: training.tokens(run, about.config_of(model)),
         "procedure": lambda: training.procedure(run),
         "tuning": lambda: training.tuning(run),
         "choice": lambda: training.choice(run),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,14 +16,14 @@ from calame.run import telemetry
 OPTIMIZER = ("name", "learning_rate", "beta1", "beta2", "weight_decay")
 
 
-def tokens(run: Run) -> dict[str, Any]:
-    """Positions that the selected checkpoint was trained on, and what they are made of."""
-    state, keys = run.checkpoint("pretrain"), run.keys("pretrain")["pretrain"]
-    read, config = state["progress"]["position"], ModelConfig.from_json(state["model"])
-    sizes = _sizes(run)
+def tokens(run: Run, config: ModelConfig) -> dict[str, Any]:
+    """Positions that the selected checkpoint was trained on, and what they are made of. config: of the released model,
+    by whose size they are measured."""
+    chosen, keys = run.json("selected.json"), run.keys("pretrain")["pretrain"]
+    read, sizes = chosen["tokens"], _sizes(run)
     found: dict[str, Any] = {
         "pretrained": read,
-        "steps": state["progress"]["step"],
+        "steps": chosen["step"],
         "batch": keys["batch"],
         "context": keys["context"],
         "each": _told(keys["batch"]),
@@ -71,8 +72,11 @@ def procedure(run: Run) -> dict[str, Any]:
     """The keys that pretraining ran with, and the seed."""
     keys = run.keys("pretrain")
     pretrain, schedule = keys["pretrain"], dict(keys["pretrain"]["schedule"])
-    progress = run.checkpoint("pretrain")["progress"]
-    schedule |= {key: progress[key] for key in ("warmup", "horizon") if key in progress}
+    try:  # settled at the first start, where the recipe leaves them open
+        progress = run.checkpoint("pretrain")["progress"]
+        schedule |= {key: progress[key] for key in ("warmup", "horizon") if key in progress}
+    except Absent:
+        pass
     found = {
         "optimizer": {key: pretrain["optimizer"][key] for key in OPTIMIZER},
         "schedule": schedule,
@@ -98,14 +102,26 @@ def tuning(run: Run) -> dict[str, Any]:
         told = {key: keys[key] for key in ("epochs", "replay", "loss", "beta", "context") if keys.get(key)}
         told |= {"name": name, "learning_rate": keys["optimizer"]["learning_rate"], "sets": {}}
         told |= {"optimizer": keys["optimizer"]["name"], "lora": (keys.get("lora") or {}).get("rank")}
-        try:
-            told |= {"tokens": run.checkpoint(stage)["progress"]["position"]}
-            told["sets"] = conversations(run, stage, file)
-        except Absent:
-            pass
+        told |= _tuned_on(run, stage, keys, file)
         found[kind] = {key: value for key, value in told.items() if value is not None}
     if not found:
         raise Absent("tuning")
+    return found
+
+
+def _tuned_on(run: Run, stage: str, keys: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """Tokens that were read, by the telemetry; and the sets, with those that are the hub's by their address."""
+    found: dict[str, Any] = {}
+    with contextlib.suppress(Absent, ValueError):
+        found["tokens"] = max(line.get("train/tokens", 0) for line in run.metrics(stage)) or None
+    try:
+        found["sets"] = conversations(run, stage, file)
+    except Absent:
+        return found
+    written = keys["conversations" if "conversations" in keys else "pairs"]
+    for name, part in found["sets"].items():
+        location = written.get(name, {}).get("from", "")
+        part |= {"location": location} if location.startswith("hub:") else {}
     return found
 
 
