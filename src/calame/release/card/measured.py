@@ -50,7 +50,7 @@ def exam(say: Say) -> str | None:
     rows = say.each(lambda row: _asked(say, row), say.get("evaluation.exam.table", []))
     chat = say.each(
         lambda turn: f"> **{escape(turn['question'])}**\\\n> {escape(turn['answer']) or '…'}",
-        say.get("evaluation.exam.chat", [])[:QUOTED],
+        _spread(say.get("evaluation.exam.chat", [])),
     )
     return section(
         say.texts["titles"]["exam"],
@@ -125,9 +125,14 @@ def _grouped(say: Say, name: str, rates: Sequence[str]) -> str | None:
 def samples(say: Say) -> str | None:
     quoted = say.each(
         lambda one: f"> **{escape(one['prompt'])}**{_joined(one['continuation'])}",
-        say.get("evaluation.samples", [])[:QUOTED],
+        _spread(say.get("evaluation.samples", [])),
     )
     return section(say.texts["titles"]["samples"], 3, *quoted)
+
+
+def _spread(found: list[Any]) -> list[Any]:
+    """A few, from the whole of what there is."""
+    return found[:: max(1, len(found) // QUOTED)][:QUOTED]
 
 
 def _joined(continuation: str) -> str:
