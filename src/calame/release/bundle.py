@@ -21,7 +21,7 @@ from calame.inference.load import PASSED
 from calame.recipe.card import Card
 from calame.recipe.errors import refuse
 from calame.recipe.load import load_recipe
-from calame.release.card.card import write_cards
+from calame.release.card.card import wording, write_cards
 from calame.release.manifest import MANIFEST, describe, files_of, write_manifest
 from calame.release.place import GateFailed, placing
 from calame.release.records.gather import Tree, gather
@@ -107,7 +107,12 @@ def _share(source: Path, target: Path) -> None:
 
 def _about(records: Tree) -> dict[str, Any]:
     about = records.get("about", {})
-    return {"name": about.get("name"), "calame": calame.__version__, "release": about.get("fingerprint")}
+    return {
+        "name": about.get("name"),
+        "calame": calame.__version__,
+        "release": about.get("fingerprint"),
+        "wording": wording(),
+    }
 
 
 def _tell_stale(run: Run) -> None:

@@ -12,11 +12,10 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-import calame
 from calame.inference.load import Loaded, load_huggingface
 from calame.model.huggingface import to_config
 from calame.recipe.errors import refuse
-from calame.release.card.card import write_cards
+from calame.release.card.card import wording, write_cards
 from calame.release.card.check import card_faults
 from calame.release.huggingface import gate
 from calame.release.manifest import MANIFEST, file_faults
@@ -85,8 +84,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
 def _card(folder: Path, records: dict[str, Any], about: dict[str, Any]) -> Finding:
     """The pages say what the records say, to the letter, and the hub can read the header."""
     faults = card_faults(folder)
-    if about.get("calame") != calame.__version__:  # another version words it otherwise
-        told = f"header valid; written by Calame {about.get('calame')}, this is {calame.__version__}: text not compared"
+    if about.get("wording") != wording():
+        told = (
+            f"the header is valid; the text is not compared, Calame {about.get('calame')} words it otherwise than this"
+        )
         return _finding("card", faults, told)
     try:
         pages = write_cards(records)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from calame.release.card import credits, data, model, training, use
 from calame.release.card.header import header
 from calame.release.card.measured import measured
 from calame.release.card.say import Say, paragraphs, section, texts
+from calame.run.files import digest, file_digest
 
 Section = Callable[[Say], str | None]
 MAKING: tuple[Section, ...] = (
@@ -21,6 +24,7 @@ MAKING: tuple[Section, ...] = (
     training.time,
     training.provenance,
 )
+OURS = (".py", ".yaml")
 PLACES: Mapping[str, str] = {"en": "README.md", "fr": "README.fr.md", "it": "README.it.md"}  # the hub shows the first
 
 
@@ -38,6 +42,13 @@ def write_cards(records: Mapping[str, Any]) -> dict[str, str]:
         others = [texts(other)["other_language"] for other in languages if other != language]
         pages[PLACES[language]] = write_card(records, language, others)
     return pages
+
+
+@cache
+def wording() -> str:
+    """A hash of all that turns records into pages: with another one the same records may be worded otherwise."""
+    here = Path(__file__).parent
+    return digest({str(file.relative_to(here)): file_digest(file) for file in here.rglob("*.*") if file.suffix in OURS})
 
 
 def write_card(records: Mapping[str, Any], language: str, others: list[str]) -> str:
