@@ -13,6 +13,7 @@ from calame.cli_arguments import model_arguments, sampling_arguments, sampling_o
 from calame.cli_choice import add_compare, add_judge, add_search_decoding
 from calame.cli_corpus import add_corpus
 from calame.cli_evaluation import add_evaluate
+from calame.cli_serving import add_serve
 from calame.cli_tuning import add_dpo, add_sft
 
 EPILOG = "The longest road is short: calame run petit-monde, then calame chat petit-monde."
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
         add_dpo,
         _add_generate,
         _add_chat,
+        add_serve,
         add_evaluate,
         add_search_decoding,
         add_compare,

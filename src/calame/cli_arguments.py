@@ -36,6 +36,12 @@ def model_arguments(verb: argparse.ArgumentParser) -> None:
 
 
 def sampling_arguments(verb: argparse.ArgumentParser, temperature: float, limit: int) -> None:
+    knob_arguments(verb, temperature)
+    verb.add_argument("--seed", type=int, default=0)
+    verb.add_argument("--limit", type=int, default=limit, help=f"most new tokens ({limit})")
+
+
+def knob_arguments(verb: argparse.ArgumentParser, temperature: float) -> None:
     verb.add_argument(
         "--temperature", type=float, default=temperature, help=f"0: always the likeliest ({temperature:g})"
     )
@@ -44,8 +50,6 @@ def sampling_arguments(verb: argparse.ArgumentParser, temperature: float, limit:
     verb.add_argument("--min-p", type=float, default=0.0, help="and at least this share as likely as the likeliest (0)")
     verb.add_argument("--repetition-penalty", type=float, default=1.0, help="against what was said already (1: none)")
     verb.add_argument("--no-repeat-ngram", type=int, default=0, help="no so many tokens in a row twice (0: they may)")
-    verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--limit", type=int, default=limit, help=f"most new tokens ({limit})")
 
 
 def sampling_of(options: argparse.Namespace) -> Sampling:

@@ -10,7 +10,7 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass, field
 
 from calame.inference.batch import Batch
@@ -141,7 +141,7 @@ class Engine:
         finally:
             ticket.cancel()
 
-    async def stream_async(self, request: Request) -> AsyncIterator[Piece]:
+    async def stream_async(self, request: Request) -> AsyncGenerator[Piece, None]:
         """The same in an event loop, which is never held up."""
         loop, pieces = asyncio.get_running_loop(), asyncio.Queue[Piece | Exception]()
 
@@ -159,6 +159,15 @@ class Engine:
                 yield piece
         finally:
             ticket.cancel()
+
+    @property
+    def error(self) -> Exception | None:
+        """What the worker failed with, if it did."""
+        return self._error
+
+    def wait(self) -> None:
+        """Until it is over: closed, or failed."""
+        self._worker.join()
 
     def close(self) -> None:
         """End: what runs or waits hears `Closed`; returns when the worker is gone. Harmless when called again."""
