@@ -10,7 +10,7 @@ import asyncio
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from calame.inference.batch import Batch
@@ -37,6 +37,19 @@ class Piece:
     ids: tuple[int, ...]
     logprobs: tuple[Logprob, ...] = ()
     finish: str | None = None
+
+    @staticmethod
+    def joined(news: Sequence[Piece | Exception]) -> Piece:
+        """Neighbouring pieces as one. Raises the error that is among them."""
+        for piece in news:
+            if isinstance(piece, Exception):
+                raise piece
+        pieces = [piece for piece in news if isinstance(piece, Piece)]
+        if len(pieces) == 1:
+            return pieces[0]
+        ids = tuple(token for piece in pieces for token in piece.ids)
+        logprobs = tuple(logprob for piece in pieces for logprob in piece.logprobs)
+        return Piece("".join(piece.text for piece in pieces), ids, logprobs, pieces[-1].finish)
 
 
 @dataclass(eq=False)
@@ -142,7 +155,7 @@ class Engine:
             ticket.cancel()
 
     async def stream_async(self, request: Request) -> AsyncGenerator[Piece, None]:
-        """The same in an event loop, which is never held up."""
+        """The same in an event loop, which is never held up: what has come while it was busy is one piece."""
         loop, pieces = asyncio.get_running_loop(), asyncio.Queue[Piece | Exception]()
 
         def tell(piece: Piece | Exception) -> None:
@@ -152,9 +165,9 @@ class Engine:
         try:
             finish = None
             while finish is None:
-                piece = await pieces.get()
-                if isinstance(piece, Exception):
-                    raise piece
+                news = [await pieces.get()]
+                news += [pieces.get_nowait() for _ in range(pieces.qsize())]
+                piece = Piece.joined(news)
                 finish = piece.finish
                 yield piece
         finally:
