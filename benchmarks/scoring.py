@@ -51,7 +51,7 @@ def main() -> None:
         ours.initialise(asked.seed)
         device = choose_device(asked.device, precision)
         ours.to(device.torch)
-        their_name, their_ways = theirs(ours, device.torch, TYPES[precision], asked)
+        their_name, their_ways = theirs(ours, TYPES[precision], asked)
         if not rows:
             print(f"{asked.model}: {count_parameters(config):,} parameters, random; {device.name}")
             print(f"torch {torch.__version__}, transformers {version('transformers')}; against {their_name}")
@@ -164,20 +164,23 @@ def timed(way: Way, requests: Sequence[Request]) -> tuple[float, Scores]:
     return min(seconds), found
 
 
-def theirs(
-    ours: Decoder, device: torch.device, kind: torch.dtype, asked: argparse.Namespace
-) -> tuple[str, dict[int, Way]]:
+def theirs(ours: Decoder, kind: torch.dtype, asked: argparse.Namespace) -> tuple[str, dict[int, Way]]:
     """The hf class on the same weights, and a way to score for each batch."""
+    model = stock_class(ours, kind)
+    batches, longest = [int(part) for part in asked.batches.split(",")], ours.config.max_position_embeddings
+    if asked.copy or not find_spec("lm_eval"):
+        return "a copy of the hf class of lm-eval 0.4.13", {n: hf_copy(model, longest, n) for n in batches}
+    return f"the hf class of lm-eval {version('lm-eval')}", {n: hf_class(model, longest, n) for n in batches}
+
+
+def stock_class(ours: Decoder, kind: torch.dtype) -> Any:
+    """The class of `transformers` with the same weights, on the same device."""
     model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**to_config(ours.config, "float32", {}))).eval()
     weights = to_weights({name: tensor.cpu() for name, tensor in ours.state_dict().items()}, ours.config)
     if ours.config.tie_word_embeddings:
         weights["lm_head.weight"] = ours.head.cpu()
     model.load_state_dict(weights)
-    model = model.to(device, kind)
-    batches, longest = [int(part) for part in asked.batches.split(",")], ours.config.max_position_embeddings
-    if asked.copy or not find_spec("lm_eval"):
-        return "a copy of the hf class of lm-eval 0.4.13", {n: hf_copy(model, longest, n) for n in batches}
-    return f"the hf class of lm-eval {version('lm-eval')}", {n: hf_class(model, longest, n) for n in batches}
+    return model.to(ours.head.device, kind)
 
 
 def hf_class(model: Any, longest: int, batch: int) -> Way:

@@ -105,6 +105,36 @@ def test_one_cancelled_while_waiting_never_runs() -> None:
         assert [piece.finish for piece in told] == ["cancelled"] and waiting.ids == []
 
 
+def test_those_who_gave_up_while_they_waited_hold_no_place_in_the_queue() -> None:
+    model = endless()
+    with Engine(model, slots=1, waiting=1) as engine:
+        long = engine.stream(request_of(model, [2], Sampling(limit=4000)))
+        next(long)
+        told: list[Any] = []
+        for _ in range(5):
+            engine.submit(request_of(model, [2], Sampling(limit=5)), told.append).cancel()
+        while len(told) < 5:
+            time.sleep(0.001)
+        assert [piece.finish for piece in told] == ["cancelled"] * 5, "told at once, although the row is taken"
+        long.close()
+
+
+def test_a_request_given_up_while_it_takes_a_token_stays_so() -> None:
+    """As when another thread cancels just then."""
+    model = endless()
+    request = request_of(model, [2], Sampling(limit=50))
+    assert request.stream
+    add = request.stream.add
+
+    def slow(token: int) -> str:
+        request.ended = True
+        return add(token)
+
+    request.stream.add = slow  # type: ignore[method-assign]
+    request.take(70)
+    assert request.ended and not request.stopped
+
+
 def test_stop_strings_and_ids_of_its_own() -> None:
     tokenizer = tokenizer_of()
     ids = tokenizer.encode("la mer et le soleil")
@@ -177,9 +207,10 @@ def test_a_failure_of_the_model_is_told_to_everyone(loaded: Loaded) -> None:
         assert str(error.value.__cause__) == "no"
 
 
-def test_a_listener_that_is_gone_holds_nobody_up(loaded: Loaded) -> None:
+@mark.parametrize("error", (RuntimeError("Event loop is closed"), ValueError("no")), ids=("gone", "failing"))
+def test_a_listener_that_is_gone_or_fails_holds_nobody_up(loaded: Loaded, error: Exception) -> None:
     def gone(piece: Any) -> None:
-        raise RuntimeError("Event loop is closed")
+        raise error
 
     with Engine(loaded, slots=2) as engine:
         engine.submit(request_of(loaded, [2, 50], Sampling(limit=60)), gone)

@@ -165,6 +165,14 @@ def test_no_prompt_and_no_token_of_one() -> None:
         complete(loaded_of(decoder_of()), [[]], Sampling())
 
 
+@mark.parametrize("token", (-1, 330, 10**6))
+def test_tokens_that_the_model_does_not_have_are_refused(token: int) -> None:
+    """Else an engine would end for everyone, on a GPU with the whole process."""
+    with raises(UserError, match=f"token {token}") as error:
+        complete(loaded_of(decoder_of()), [[2, token, 50]], Sampling())
+    assert error.value.problems[0].allowed == "0 to 329, the model's vocabulary"
+
+
 def test_a_stop_string_ends_an_answer_and_is_not_shown() -> None:
     tokenizer = tokenizer_of()
     ids = tokenizer.encode("la mer et le soleil chante")

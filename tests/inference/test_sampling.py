@@ -138,6 +138,10 @@ def test_the_ends_of_the_noise_draw_allowed_tokens(noise: float) -> None:
     ("wrong", "name"),
     (
         ({"temperature": -1}, "temperature"),
+        ({"temperature": math.inf}, "temperature"),
+        ({"temperature": math.nan}, "temperature"),
+        ({"repetition_penalty": math.inf}, "repetition_penalty"),
+        ({"top_p": math.nan}, "top_p"),
         ({"top_k": -1}, "top_k"),
         ({"top_p": 0}, "top_p"),
         ({"min_p": 1.5}, "min_p"),

@@ -65,9 +65,18 @@ def test_what_is_shown_ends_before_the_first_stop_string(kind: str, text: str, s
             shown += stream.add(token)
             assert not any(stop in shown for stop in stops)
     shown += stream.finish()
-    places = [whole.find(stop) for stop in stops if stop in whole]
-    assert stream.stopped == bool(places)
-    assert shown == (whole[: min(places)] if places else whole)
+    found = [(whole.find(stop) + len(stop), whole.find(stop)) for stop in stops if stop in whole]
+    assert stream.stopped == bool(found)
+    assert shown == (whole[: min(found)[1]] if found else whole), "the one that is complete first"
+
+
+@mark.parametrize("pieces", (["ab "], ["ab", " "], ["a", "b", " "]), ids=len)
+def test_of_two_stop_strings_the_one_complete_first_counts_wherever_tokens_are_cut(pieces: list[str]) -> None:
+    tokenizer = tokenizer_of()
+    stream, shown = TextStream(tokenizer, ["ab ", "b"]), ""
+    for token in (token for piece in pieces for token in tokenizer.encode(piece)):
+        shown += stream.add(token) if not stream.stopped else ""
+    assert (shown + stream.finish(), stream.stopped) == ("a", True)
 
 
 def test_half_a_character_at_the_end_is_shown_in_the_end() -> None:

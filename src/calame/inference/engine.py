@@ -7,6 +7,7 @@ taken at the start: rows, their caches, and a bounded queue of those that wait.
 from __future__ import annotations
 
 import asyncio
+import logging
 import queue
 import threading
 from collections import deque
@@ -19,6 +20,7 @@ from calame.inference.request import Logprob, Request
 from calame.inference.speculative import AHEAD, check_draft
 
 SLOTS, WAITING = 32, 256
+log = logging.getLogger("calame")
 
 
 class Busy(Exception):
@@ -132,8 +134,8 @@ class Engine:
         with self._changed:
             if self._closing:
                 raise Closed("the engine is closed") from self._error
-            if len(self._queue) >= self.waiting:
-                raise Busy(f"{len(self._queue)} requests are waiting")
+            if sum(not other.cancelled for other in self._queue) >= self.waiting:
+                raise Busy(f"{self.waiting} requests are waiting")
             self._queue.append(ticket)
             self.counts.waiting = len(self._queue)
             self._changed.notify()
@@ -198,9 +200,8 @@ class Engine:
             batch.warm()
             self.ready.set()
             while (joining := self._next(batch, live)) is not None:
-                if joining:
-                    live += joining
-                    batch.join([ticket.request for ticket in joining])
+                live += joining
+                batch.join([ticket.request for ticket in joining if not ticket.cancelled])
                 batch.step()
                 live = self._tell(batch, live)
         except Exception as error:
@@ -210,16 +211,18 @@ class Engine:
             self._end(live)
 
     def _next(self, batch: Batch, live: list[Ticket]) -> list[Ticket] | None:
-        """Those who may join now, after waiting for the first where nothing runs; None: it is over."""
+        """Those who may join now, and those who gave up while they waited, after waiting for the first where nothing
+        runs; None: it is over."""
         with self._changed:
             while not (self._queue or live or self._closing):
                 self._changed.wait()
             if self._closing:
                 return None
-            joining: list[Ticket] = []
-            while self._queue and len(joining) < batch.free:
-                joining.append(self._queue.popleft())
-            self.counts.waiting = len(self._queue)
+            joining, waiting = list[Ticket](), deque[Ticket]()
+            for ticket in self._queue:
+                (joining if ticket.cancelled or len(joining) < batch.free else waiting).append(ticket)
+            self._queue = waiting
+            self.counts.waiting = len(waiting)
             return joining
 
     def _tell(self, batch: Batch, live: list[Ticket]) -> list[Ticket]:
@@ -247,8 +250,9 @@ class Engine:
 
 
 def _tell(ticket: Ticket, news: Piece | Exception) -> None:
-    """A listener that is gone (its event loop closed) is no reason for the others to wait."""
+    """A listener that is gone (its event loop closed), or fails, is no reason for the others to wait."""
     try:
         ticket.tell(news)
-    except RuntimeError:
+    except Exception:  # whatever it raises is its own matter
+        log.debug("a listener failed; its request is given up", exc_info=True)
         ticket.cancel()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from calame.inference.batch import Batch
@@ -26,14 +26,23 @@ class Completion:
 
 
 def complete(
-    loaded: Loaded, prompts: Sequence[Sequence[int]], sampling: Sampling, at_once: int = 64, stops: Sequence[str] = ()
+    loaded: Loaded,
+    prompts: Sequence[Sequence[int]],
+    sampling: Sampling,
+    at_once: int = 64,
+    stops: Sequence[str] = (),
+    done: Callable[[int], object] = lambda prompts: None,
 ) -> list[Completion]:
     """Complete many prompts of any lengths, at most `at_once` side by side. `stops`: strings that end an answer, beside
-    the tokenizer's stop ids. An answer depends neither on the other prompts nor on `at_once`; equal prompts draw
-    different numbers. Raises `UserError` for a prompt that leaves no position free."""
+    the tokenizer's stop ids; `done` is told how many have ended since it was last told. An answer depends neither on
+    the other prompts nor on `at_once`; equal prompts draw different numbers. Raises `UserError` for a prompt that
+    leaves no position free."""
     requests = _requests(loaded, prompts, sampling, stops)
+    told = 0
     for _ in run(_batch(loaded, requests, at_once), requests):
-        pass
+        ended = sum(request.ended for request in requests)
+        done(ended - told)
+        told = ended
     texts = [r.text if r.stream else loaded.tokenizer.decode(r.said) for r in requests]
     return [Completion(tuple(r.said), text, r.stopped) for r, text in zip(requests, texts, strict=True)]
 

@@ -47,12 +47,14 @@ class Request:
 
     @staticmethod
     def of(loaded: Loaded, prompt: Sequence[int], sampling: Sampling, **others: Any) -> Request:
-        """With the tokenizer's stop ids. Raises `UserError` for a prompt that is empty or leaves no position free, and
-        for a senseless sampling."""
+        """With the tokenizer's stop ids. Raises `UserError` for a prompt that is empty, names tokens the model does
+        not have, or leaves no position free, and for a senseless sampling."""
         sampling.check()
-        room = loaded.model.config.max_position_embeddings
+        room, entries = loaded.model.config.max_position_embeddings, loaded.model.config.vocab_size
         if not prompt:
             raise refuse("prompt", "empty", "at least a token")
+        if strange := [token for token in (min(prompt), max(prompt)) if not 0 <= token < entries]:
+            raise refuse("prompt", f"token {strange[0]}", f"0 to {entries - 1}, the model's vocabulary")
         if len(prompt) >= room:
             allowed = f"at most {room - 1}, the model's context less one"
             raise refuse("prompt", f"{len(prompt)} tokens", allowed, "shorten it")
@@ -88,7 +90,9 @@ class Request:
         if self.stream and not self.stopped:
             self.text += self.stream.add(token)
             self.stopped = self.stream.stopped
-        self.ended = self.stopped or len(self.ids) >= self.limit
-        if self.stream and self.ended:
+        over = self.stopped or len(self.ids) >= self.limit
+        if self.stream and over:
             self.text += self.stream.finish()
             self.stopped |= self.stream.stopped
+        if over:  # and never set back: another thread may have given the request up meanwhile
+            self.ended = True

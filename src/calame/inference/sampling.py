@@ -7,6 +7,7 @@ order: repetition penalty (Keskar et al. 2019), no repeated n-gram (Paulus et al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,13 +39,13 @@ class Sampling:
         problems = [
             Problem(name, f"{getattr(self, name)}", allowed)
             for name, ok, allowed in (
-                ("temperature", self.temperature >= 0, "0 or more"),
+                ("temperature", 0 <= self.temperature < math.inf, "0 or more"),
                 ("top_k", self.top_k >= 0, "0 or more"),
                 ("top_p", 0 < self.top_p <= 1, "above 0, at most 1"),
                 ("seed", self.seed >= 0, "0 or more"),
                 ("limit", self.limit > 0, "1 or more"),
                 ("min_p", 0 <= self.min_p <= 1, "from 0 to 1"),
-                ("repetition_penalty", self.repetition_penalty > 0, "above 0; 1: no penalty"),
+                ("repetition_penalty", 0 < self.repetition_penalty < math.inf, "above 0; 1: no penalty"),
                 ("no_repeat_ngram", self.no_repeat_ngram >= 0, "0 or more"),
             )
             if not ok

@@ -9,7 +9,7 @@ from calame.tokenizer.tokenizer import Tokenizer
 
 class TextStream:
     """The text of ids that come one at a time. `add` and `finish` give what may be shown; joined, it is the whole text,
-    cut before the first of `stops`. `stopped`: one of those was found.
+    cut before that of `stops` that is complete first, wherever tokens are cut. `stopped`: one of those was found.
 
     A character is held back until all its bytes are there, and so is what may become a stop string. A run of single
     bytes is read as a whole: one that is wrong spoils those before it, so none is shown before the run's end.
@@ -43,9 +43,9 @@ class TextStream:
 
     def _release(self, keep: int) -> str:
         """All of `held` but its last `keep` characters, or up to a stop string."""
-        found = [place for stop in self.stops if (place := self.held.find(stop)) >= 0]
+        found = [(place + len(stop), place) for stop in self.stops if (place := self.held.find(stop)) >= 0]
         if self.stopped or found:
-            shown = "" if self.stopped else self.held[: min(found)]
+            shown = "" if self.stopped else self.held[: min(found)[1]]
             self.stopped, self.held = True, ""
             return shown
         end = len(self.held) - keep

@@ -75,12 +75,15 @@ def _mapped(
             part = (part - mean[:, None]) * spread[:, None] * tl.load(gain + depth + column, inside, 0.0).to(tl.float32)
             part = part + tl.load(shift + depth + column, inside, 0.0).to(tl.float32)
         tile = tl.load(weight + from_row + depth + column, there & inside, 0.0)
+        narrow = part.to(
+            tile.dtype
+        )  # by one token as well: it says the same alone and beside others, but for sums' order
         if TOKENS == 1:
+            part = narrow.to(tl.float32)
             sums += tile.to(tl.float32) * part
             if BEHIND == 2:
                 gates += tl.load(weight_2 + from_row + depth + column, there & inside, 0.0).to(tl.float32) * part
         else:
-            narrow = part.to(tile.dtype)
             sums = tl.dot(narrow, tl.trans(tile), sums, input_precision="ieee")
             if BEHIND == 2:
                 other = tl.load(weight_2 + from_row + depth + column, there & inside, 0.0)

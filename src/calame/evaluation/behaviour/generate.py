@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -43,11 +43,16 @@ class LeftOut:
 
 
 def generate(
-    loaded: Loaded, prompts: Sequence[Prompt], sampling: Sampling, chat: bool = False
+    loaded: Loaded,
+    prompts: Sequence[Prompt],
+    sampling: Sampling,
+    chat: bool = False,
+    done: Callable[[int], object] = lambda prompts: None,
 ) -> tuple[list[Generation], list[LeftOut]]:
     """Continue the prompts, or with `chat` have the assistant answer them, each in a conversation of its own.
 
-    Prompts that leave no position free in the model's context are left out, with the reason."""
+    Prompts that leave no position free in the model's context are left out, with the reason. `done` is told how many
+    more have been continued."""
     room, tokenizer = loaded.model.config.max_position_embeddings, loaded.tokenizer
     asked: list[tuple[Prompt, list[int]]] = []
     left_out = []
@@ -59,6 +64,6 @@ def generate(
         else:
             reason = f"{len(ids)} tokens, and the model's context of {room} must hold one more"
             left_out.append(LeftOut(prompt, reason))
-    said = complete(loaded, [ids for _, ids in asked], sampling) if asked else []
+    said = complete(loaded, [ids for _, ids in asked], sampling, done=done) if asked else []
     pairs = zip(asked, said, strict=True)
     return [Generation(prompt, completion, judge(completion)) for (prompt, _), completion in pairs], left_out
