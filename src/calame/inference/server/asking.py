@@ -28,7 +28,7 @@ def engine_request(served: Served, asked: ChatAsked | TextAsked) -> Request:
             raise Refused(BAD, Problem("model", served.mute, remedy="POST /v1/completions continues a text"))
         prompt = served.loaded.tokenizer.chat(_conversation(asked.messages))
     else:
-        prompt = _prompt(served, asked.prompt)
+        prompt = _prompt(served.loaded.tokenizer, asked.prompt)
     room = served.context - len(prompt)
     if room < 1:
         found, allowed = f"{len(prompt)} tokens", f"at most {served.context - 1}, the context less one"
@@ -79,15 +79,7 @@ def _conversation(messages: Sequence[Message]) -> list[dict[str, str]]:
     return [{"role": message.role, "content": message.text} for message in messages]
 
 
-def _prompt(served: Served, given: str | list[int] | list[str]) -> list[int]:
-    tokenizer: Tokenizer = served.loaded.tokenizer
-    if isinstance(given, str):
-        return tokenizer.prompt(given)
-    if given and isinstance(given[0], str):
-        return tokenizer.prompt(given[0])
-    ids = [token for token in given if isinstance(token, int)]
-    vocabulary = served.loaded.model.config.vocab_size
-    if not ids or not all(0 <= token < vocabulary for token in ids):
-        found = "an id that the model has not" if ids else "empty"
-        raise Refused(BAD, Problem("prompt", found, f"ids from 0 to {vocabulary - 1}, at least one"))
-    return ids
+def _prompt(tokenizer: Tokenizer, given: str | list[int] | list[str]) -> list[int]:
+    """Ids as they are, or a text's with what stands before one."""
+    text = given if isinstance(given, str) else given[0] if given else None
+    return tokenizer.prompt(text) if isinstance(text, str) else [token for token in given if isinstance(token, int)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from hmac import compare_digest
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -24,8 +25,8 @@ HEADERS = {
 
 
 class Guard:
-    """Asks for the key where there is one. Where there is none and only this machine is served, names of other machines
-    are refused: a page of the web could else have its own name mean this machine (DNS rebinding) and read answers."""
+    """Asks for the key where there is one. Where there is none, only this machine's own names are answered: a page of
+    the web could else have its name mean this machine (DNS rebinding), and read answers."""
 
     def __init__(self, app: ASGIApp, settings: Settings):
         self.app, self.settings = app, settings
@@ -50,8 +51,8 @@ class Guard:
     def _check(self, path: str, headers: Headers) -> None:
         key = self.settings.key
         if key is None:
-            host = headers.get("host", "").rpartition(":")[0] or headers.get("host", "")
-            if self.settings.private and host.lower() not in LOOPBACK and headers.get("host", "") not in LOOPBACK:
+            host = re.sub(r":\d+$", "", headers.get("host", "")).lower()
+            if not self.settings.open and host not in LOOPBACK:
                 remedy = "ask by one of these, or start the server with a key"
                 raise Refused(403, Problem("Host", "another name than this machine's", ", ".join(LOOPBACK), remedy))
         elif path.startswith("/v1/") or path == "/metrics":

@@ -80,7 +80,13 @@ def introduction(served: Served, listener: socket.socket) -> list[str]:
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     cache = settings.slots * served.context * Cache.bytes_of_token(config, served.loaded.dtype)
-    key = "asked for" if settings.key else "none, and names of this machine alone" if settings.private else "none"
+    key = (
+        "asked for"
+        if settings.key
+        else "none, everybody may ask"
+        if settings.open
+        else "none, and only names of this machine"
+    )
     lines = [
         f"{served.loaded.origin} on {served.loaded.device.reason}, as {settings.name}",
         f"  answers: {settings.slots} side by side ({say_bytes(cache)} of cache), {settings.waiting} wait; each "

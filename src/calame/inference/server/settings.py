@@ -17,7 +17,7 @@ BODY, SECONDS = 1 << 20, 300.0
 @dataclass(frozen=True)
 class Settings:
     """sampling: where a request says nothing; its `limit` is also the most that one may ask for, its seed is not taken.
-    key: what clients must show, or None. open: without one, other machines may ask all the same. context: tokens of
+    key: what clients must show, or None. open: without one, whoever reaches it may ask. context: tokens of
     prompt and answer together, by default the model's. seconds: of an answer, its waiting included. body: bytes of a
     request."""
 
