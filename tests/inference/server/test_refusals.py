@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import openai
-from pytest import fixture, mark, raises
+from pytest import MonkeyPatch, fixture, mark, raises
 
 from builders import decoder_of, loaded_of
 from calame.inference.sampling import Sampling
+from calame.inference.server import guard
 from serving import Site, said, serving
 
 USER = said("user", "où ?")
@@ -120,6 +121,18 @@ def test_a_body_over_the_limit_is_413_declared_or_not(site: Site) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
     connection.request("POST", CHAT, iter([b" " * 1000] * 21))
     assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_a_body_that_does_not_come(site: Site, monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "READING", 0.1)
+    connection = http.client.HTTPConnection("127.0.0.1", site.port, timeout=30)
+    connection.putrequest("POST", CHAT)
+    connection.putheader("Content-Length", "100")
+    connection.endheaders()
+    connection.send(b'{"model"')
+    response = connection.getresponse()
+    assert response.status == 408 and b"not there after 0.1 s" in response.read()
     connection.close()
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
+import torch
 from pytest import fixture, raises
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from builders import decoder_of, loaded_of
 from calame.inference.load import load_huggingface
 from calame.inference.server.template import mute
 from calame.recipe.errors import UserError
 from calame.release.huggingface import export
+from serving import said, serving
 
 OTHER = "{% for m in messages %}[{{ m['role'] }}] {{ m['content'] }}</s>{% endfor %}"
 ENDLESS = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}"
@@ -20,7 +24,7 @@ ENDLESS = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor
 @fixture(scope="module")
 def exported(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("model") / "release"
-    export(loaded_of(decoder_of()), folder, "float32")
+    export(loaded_of(decoder_of(max_position_embeddings=200)), folder, "float32")
     return folder
 
 
@@ -57,3 +61,19 @@ def test_one_without_an_end_token_is_refused(exported: Path, tmp_path: Path) -> 
 def test_one_that_cannot_be_filled_in_is_refused(exported: Path, tmp_path: Path) -> None:
     with raises(UserError, match="cannot be filled in"):
         mute(load_huggingface(with_template(exported, tmp_path / "broken", "{{ nobody.knows }}"), "cpu"))
+
+
+def test_a_released_folder_answers_as_transformers_does(exported: Path) -> None:
+    """Greedy, by the folder's own template and its own end tokens."""
+    model: Any = AutoModelForCausalLM.from_pretrained(exported, dtype=torch.float32)
+    tokenizer: Any = AutoTokenizer.from_pretrained(exported)
+    with serving(load_huggingface(exported, "cpu")) as site:
+        for question in ("où est la mer ?", "dov'è il mare?", "where is the sea?"):
+            messages = [said("user", question)]
+            ids = tokenizer.apply_chat_template(
+                messages, add_generation_prompt=True, return_dict=True, return_tensors="pt"
+            )
+            told = model.generate(**ids, max_new_tokens=30)[0, ids["input_ids"].shape[1] :]
+            _, found, _ = site.chat(*messages, max_tokens=30)
+            assert found["choices"][0]["message"]["content"] == tokenizer.decode(told, skip_special_tokens=True)
+            assert found["usage"]["completion_tokens"] == len(told)

@@ -56,9 +56,24 @@ def listening(settings: Settings) -> socket.socket:
         raise refuse("--host, --port", f"{where}: {reason}", remedy="another one, as in --port 8001") from None
 
 
-def server_of(served: Served) -> uvicorn.Server:
+class Server(uvicorn.Server):
+    """Once it is told to end, answers have `FAREWELL` seconds; then the engine is closed, and they hear of it."""
+
+    def __init__(self, config: uvicorn.Config, engine: Engine):
+        super().__init__(config)
+        self.engine = engine
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        closing = threading.Timer(FAREWELL, self.engine.close)
+        closing.daemon = True
+        closing.start()
+        await super().shutdown(sockets)
+        closing.cancel()
+
+
+def server_of(served: Served) -> Server:
     settings = served.settings
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             app_of(served),
             log_level="warning",
@@ -69,8 +84,9 @@ def server_of(served: Served) -> uvicorn.Server:
             proxy_headers=False,
             limit_concurrency=settings.slots + settings.waiting + CONNECTIONS,
             timeout_keep_alive=75,  # longer than clients keep theirs, so that none writes into one that is closing
-            timeout_graceful_shutdown=FAREWELL,
-        )
+            timeout_graceful_shutdown=FAREWELL + 5,
+        ),
+        served.engine,
     )
 
 
