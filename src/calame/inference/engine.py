@@ -232,9 +232,10 @@ class Engine:
                 self.counts.tokens += len(piece.ids)
                 self.counts.requests += piece.finish is not None
                 _tell(ticket, piece)
-        self.counts.running = len(batch.running)
+        going_on = [ticket for ticket in live if not ticket.over]
+        self.counts.running = len(going_on)
         self.counts.proposed, self.counts.accepted = batch.proposed, batch.accepted
-        return [ticket for ticket in live if not ticket.over]
+        return going_on
 
     def _end(self, live: list[Ticket]) -> None:
         with self._changed:
