@@ -57,7 +57,7 @@ class Site:
     def chat(self, *messages: dict[str, Any], **fields: Any) -> tuple[int, Any, dict[str, str]]:
         return self.ask("POST", "/v1/chat/completions", {"model": "essai", "messages": list(messages), **fields})
 
-    def until(self, condition: Any, seconds: float = 10) -> None:
+    def until(self, condition: Any, seconds: float = 30) -> None:
         """Until the engine's counts satisfy `condition`."""
         end = time.monotonic() + seconds
         while not condition(self.engine.counts):
