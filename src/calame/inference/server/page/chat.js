@@ -135,6 +135,8 @@ function write(exchange, piece, clock) {
 
 const number = (value) => value.toLocaleString(language, { maximumSignificantDigits: Math.max(2, String(Math.round(value)).length) });
 
+const span = (ms) => (ms < 1000 ? `${Math.round(ms)} ms` : `${number(ms / 1000)} s`);
+
 function end(exchange, finish, usage, clock) {
   if (!exchange.element.isConnected) return; // a new conversation has begun
   if (finish === null && !exchange.answer) { // refused: what was asked goes back to be mended
@@ -148,7 +150,7 @@ function end(exchange, finish, usage, clock) {
     const seconds = (performance.now() - clock.first) / 1000;
     facts.push(`${number(usage.completion_tokens)} ${word("tokens")}`);
     if (clock.first && usage.completion_tokens > 1) facts.push(`${number((usage.completion_tokens - 1) / seconds)} ${word("rate")}`);
-    if (clock.first) facts.push(`${word("first")} ${number((clock.first - clock.begin) / 1000)} s`);
+    if (clock.first) facts.push(`${word("first")} ${span(clock.first - clock.begin)}`);
     exchange.total = usage.total_tokens;
   }
   if (finish === "stopped") facts.push(word("stopped"));
