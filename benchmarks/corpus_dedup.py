@@ -84,36 +84,9 @@ def calame_side(path: Path, folder: Path) -> None:
 
 
 def datatrove_side(path: Path, folder: Path) -> None:
-    from datatrove.executor.local import LocalPipelineExecutor
-    from datatrove.pipeline.dedup import minhash
-    from datatrove.pipeline.readers import JsonlReader
-    from datatrove.pipeline.writers import JsonlWriter
-    from datatrove.utils.word_tokenizers import WordTokenizer
+    from datatrove_peer import clean_and_dedup
 
-    class Words(WordTokenizer):
-        def __init__(self) -> None:
-            pass
-
-        def word_tokenize(self, text: str) -> list[str]:
-            return re.findall(r"\w+|[^\w\s]", text)
-
-        def sent_tokenize(self, text: str) -> list[str]:
-            return re.split(r"(?<=[.!?])\s+", text)
-
-        def span_tokenize(self, text: str) -> list[tuple[int, int]]:
-            return [match.span() for match in re.finditer(r"\w+|[^\w\s]", text)]
-
-    config = minhash.MinhashConfig()
-    parts = {name: str(folder / name) for name in ("signatures", "buckets", "clusters", "kept")}
-    reader = JsonlReader(str(path.parent), glob_pattern=path.name, compression="zstd")
-    for tasks, pipeline in (
-        (1, [reader, minhash.MinhashDedupSignature(parts["signatures"], config, language=Words())]),
-        (config.num_buckets, [minhash.MinhashDedupBuckets(parts["signatures"], parts["buckets"], config=config)]),
-        (1, [minhash.MinhashDedupCluster(parts["buckets"], parts["clusters"], config)]),
-        (1, [reader, minhash.MinhashDedupFilter(parts["clusters"]), JsonlWriter(parts["kept"])]),
-    ):
-        logs = str(folder / f"logs-{pipeline[-1].name[-1]}-{tasks}")
-        LocalPipelineExecutor(pipeline, tasks=tasks, workers=1, logging_dir=logs).run()
+    clean_and_dedup(path, folder)
 
 
 def peak() -> int:
@@ -122,10 +95,24 @@ def peak() -> int:
     return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024  # type: ignore[index]
 
 
+def warm(what: str) -> None:
+    """What is imported and what tables are made whatever the size of the text."""
+    if what == "datatrove":
+        import datatrove_peer  # noqa: F401
+    else:
+        import calame.corpus.join
+        import calame.corpus.read  # noqa: F401
+        from calame.corpus.dedup.signature import signature
+        from calame.recipe.dedup import Near
+
+        signature("un mot", Near())
+
+
 def part(what: str, path: Path, folder: Path) -> None:
     """Do one thing and print seconds and peak memory as the last line."""
     from calame.recipe.dedup import Dedup
 
+    warm(what)
     start = time.process_time()
     if what == "calame":
         calame_side(path, folder)
@@ -201,13 +188,7 @@ def found() -> None:
 
 
 def datatrove_kept(folder: Path) -> set[str]:
-    import gzip
-
-    return {
-        json.loads(line)["id"].rpartition("/")[2]
-        for path in folder.iterdir()
-        for line in gzip.decompress(path.read_bytes()).splitlines()
-    }
+    return {row["id"].rpartition("/")[2] for path in folder.iterdir() for row in read(path)}
 
 
 def speed(rounds: int) -> None:

@@ -105,7 +105,7 @@ def outcome(error: BaseException | None, capsys) -> tuple[int, str]:
 
 
 def test_outcomes_have_their_exit_codes(capsys):
-    from calame.release.huggingface import GateFailed
+    from calame.release.place import GateFailed
     from calame.road.run import Shortfall
     from calame.training.loop import Interrupted
 

@@ -20,6 +20,8 @@ def test_a_name_that_is_not_there_is_a_message_and_2(capsys, tmp_path):
     for arguments in (["corpus", "sources", "nowhere"], ["corpus", "fetch", "nowhere", "--to", str(tmp_path)]):
         assert main(arguments) == 2
         assert capsys.readouterr().err.startswith("error: NAME: no source is called 'nowhere'")
+    assert main(["corpus", "sources", "--language", "xx"]) == 2
+    assert "allowed: code, de, en, fr, it" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,12 @@ import sys
 from collections.abc import Callable, Sequence
 
 import calame
-from calame.cli_arguments import model_arguments, sampling_arguments, sampling_of
+from calame.cli_arguments import model_arguments
 from calame.cli_choice import add_compare, add_judge, add_search_decoding
 from calame.cli_corpus import add_corpus
 from calame.cli_evaluation import add_evaluate
 from calame.cli_serving import add_serve
+from calame.cli_talk import add_chat, add_generate
 from calame.cli_tuning import add_dpo, add_sft
 
 EPILOG = "The longest road is short: calame run petit-monde, then calame chat petit-monde."
@@ -92,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_trace,
         add_sft,
         add_dpo,
-        _add_generate,
-        _add_chat,
+        add_generate,
+        add_chat,
         add_serve,
         add_evaluate,
         add_search_decoding,
@@ -216,48 +217,15 @@ def _add_trace(verbs: argparse._SubParsersAction) -> None:
     verb.set_defaults(call=call)
 
 
-def _add_generate(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("generate", help="continue a beginning")
-    model_arguments(verb)
-    verb.add_argument("--prompt", required=True)
-    sampling_arguments(verb, 0.8, 128)
-
-    def call(options: argparse.Namespace) -> None:
-        from calame.inference.generate import stream_text
-        from calame.inference.load import load_any
-
-        sampling = sampling_of(options)
-        loaded = load_any(options.model, options.runs, options.device, options.base)
-        sys.stdout.write(options.prompt)
-        for piece in stream_text(loaded, loaded.tokenizer.prompt(options.prompt), sampling):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-        sys.stdout.write("\n")
-
-    verb.set_defaults(call=call)
-
-
-def _add_chat(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("chat", help="talk to a tuned model")
-    model_arguments(verb)
-    sampling_arguments(verb, 0.3, 256)
-    verb.add_argument("--language", default="fr", choices=("fr", "it", "en"), help="of the interface")
-
-    def call(options: argparse.Namespace) -> None:
-        from calame.inference.chat import chat
-        from calame.inference.load import load_any
-
-        sampling = sampling_of(options)
-        chat(load_any(options.model, options.runs, options.device, options.base), sampling, options.language)
-
-    verb.set_defaults(call=call)
-
-
 def _add_export(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("export", help="write a Hugging Face folder, through its gate")
+    verb = verbs.add_parser("export", help="write a Hugging Face folder, or GGUF files, through their gate")
     model_arguments(verb)
     verb.add_argument("folder", help="where to put it")
-    verb.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    verb.add_argument("--to", default="huggingface", choices=("huggingface", "gguf"))
+    verb.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"), help="huggingface: of the weights")
+    verb.add_argument("--type", default="q8_0", metavar="TYPES", help="gguf: f16,q8_0,q4_k_m or some of them (q8_0)")
+    verb.add_argument("--name", help="gguf: of the files (default: the model's folder)")
+    verb.add_argument("--publisher", default="calame", help="gguf: folder above them, as LM Studio wants it (calame)")
 
     def call(options: argparse.Namespace) -> None:
         from pathlib import Path
@@ -265,11 +233,19 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
         from calame.evaluation.decoding.files import recommended_file
         from calame.evaluation.decoding.recommended import recommended_for
         from calame.inference.load import load_any, run_folder
-        from calame.release.huggingface import export
 
         loaded = load_any(options.model, options.runs, "cpu", options.base)
-        recommended = recommended_file(run_folder(options.model, options.runs), options.base)
-        export(loaded, Path(options.folder), options.dtype, recommended_for(loaded, recommended))
+        run = run_folder(options.model, options.runs)
+        recommended = recommended_for(loaded, recommended_file(run, options.base))
+        if options.to == "huggingface":
+            from calame.release.huggingface import export
+
+            export(loaded, Path(options.folder), options.dtype, recommended)
+        else:
+            from calame.release.gguf.export import export_gguf
+
+            name, types = options.name or run.resolve().name, options.type.split(",")
+            export_gguf(loaded, Path(options.folder), name, types, options.publisher, recommended)
 
     verb.set_defaults(call=call)
 

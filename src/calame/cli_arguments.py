@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from calame.inference.sampling import Sampling
     from calame.run.endpoint import Model
 
 
@@ -33,31 +32,6 @@ def model_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("model", help="a run's name or folder, a checkpoint folder, or a Hugging Face folder")
     place_arguments(verb)
     verb.add_argument("--base", action="store_true", help="the pretrained model, not the tuned one")
-
-
-def sampling_arguments(verb: argparse.ArgumentParser, temperature: float, limit: int) -> None:
-    knob_arguments(verb, temperature)
-    verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--limit", type=int, default=limit, help=f"most new tokens ({limit})")
-
-
-def knob_arguments(verb: argparse.ArgumentParser, temperature: float) -> None:
-    verb.add_argument(
-        "--temperature", type=float, default=temperature, help=f"0: always the likeliest ({temperature:g})"
-    )
-    verb.add_argument("--top-k", type=int, default=50, help="draw among so many of the likeliest (50); 0: all")
-    verb.add_argument("--top-p", type=float, default=0.95, help="and among those that make up this share (0.95)")
-    verb.add_argument("--min-p", type=float, default=0.0, help="and at least this share as likely as the likeliest (0)")
-    verb.add_argument("--repetition-penalty", type=float, default=1.0, help="against what was said already (1: none)")
-    verb.add_argument("--no-repeat-ngram", type=int, default=0, help="no so many tokens in a row twice (0: they may)")
-
-
-def sampling_of(options: argparse.Namespace) -> Sampling:
-    from calame.inference.sampling import Sampling
-
-    sampling = Sampling(**{field: getattr(options, field) for field in Sampling.__dataclass_fields__})
-    sampling.check()
-    return sampling
 
 
 def endpoint_arguments(verb: argparse.ArgumentParser, temperature: float, tokens: int) -> None:

@@ -93,6 +93,20 @@ def test_what_is_found(tmp_path):
     assert found.metadata["contamination"][0]["field"] == "question+choices"
 
 
+def test_a_title_is_no_item_unless_it_is_named(tmp_path):
+    item = {
+        "id": "t",
+        "title": "Loi sur la journée des moulins",
+        "question": "Quand les moulins sont-ils ouverts à tous ?",
+    }
+    law = document("Vu la loi sur la Journée des moulins, il est ordonné ceci.")
+    write_lines(tmp_path / "quiz.jsonl", [item])
+    files = {"quiz": str(tmp_path / "quiz.jsonl")}
+    for fields, found in (([], False), (["title"], True)):
+        (find,) = decontamination_steps(Decontamination(files=files, action="drop", fields=fields))
+        assert isinstance(find(law), Drop) is found
+
+
 def test_a_part_of_a_text_has_its_share_and_is_kept(tmp_path):
     cut = " ".join(ITEMS[0]["question"].split()[:15])
     found = step(tmp_path, action="drop", least_share=0.9)(document(cut))
@@ -177,7 +191,10 @@ def test_real_evaluation_items_in_real_text():
     ]
     least = {str: 6, list: 13, dict: 13}
     held = [
-        text for item in items for key, text in texts(item) if len(compatible_hashes(text)) >= least[type(item[key])]
+        text
+        for item in items
+        for key, text in texts(item)
+        if key != "title" and len(compatible_hashes(text)) >= least[type(item[key])]
     ]
     found = 0
     for text in draw.sample(held, PLANTED):

@@ -16,7 +16,8 @@ from calame.inference.generate import Sampling, complete
 from calame.inference.load import Loaded
 from calame.recipe.errors import UserError
 from calame.release import huggingface
-from calame.release.huggingface import GateFailed, export
+from calame.release.huggingface import export
+from calame.release.place import GateFailed
 
 CHAT = [
     {"role": "system", "content": "Sois bref."},

@@ -6,12 +6,17 @@ from collections.abc import Iterator
 
 from calame.corpus.fetch import recipe_lines
 from calame.recipe.catalogue import KNOWN_FROM, PREFIX, READ_AS_TEXT, Entry, catalogue, find_entry
+from calame.recipe.errors import refuse
 
 TUNED = {"conversations": ("sft", "conversations"), "preferences": ("dpo", "pairs")}
 
 
 def describe_sources(language: str | None = None, kind: str | None = None) -> Iterator[str]:
-    """A line a source: name, kind, languages, how to get it, who named it, what it is."""
+    """A line a source: name, kind, languages, how to get it, who named it, what it is. Raises `UserError` where none is
+    in the language."""
+    known = sorted({each for entry in catalogue().values() for each in entry.languages})
+    if language is not None and language not in known:
+        raise refuse("--language", f"no source is in {language!r}", ", ".join(known))
     for name, entry in catalogue().items():
         if (language is None or language in entry.languages) and (kind is None or kind == entry.kind):
             named = ", ".join(entry.named_by) or "-"

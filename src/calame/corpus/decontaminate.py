@@ -23,6 +23,7 @@ from calame.recipe.texts import Decontamination
 from calame.run.progress import say
 
 RULE = "contaminated"
+TITLE = "title"  # of the article that an item's context is from
 TABLE_BITS = 22  # of a first look, so that few runs are searched for
 
 
@@ -103,7 +104,7 @@ class _Builder:
     def add(self, item: Item) -> bool:
         """Add the texts of an item, or, if none is long enough, all of them together; False where it has none."""
         held = [(column, compatible_hashes(text)) for column, text in texts(item.values, self.keys.fields)]
-        long = [(column, hashes) for column, hashes in held if len(hashes) >= self._least(item.values[column])]
+        long = [(column, hashes) for column, hashes in held if len(hashes) >= self._least(column, item.values[column])]
         if not long:
             together = np.concatenate([hashes for _, hashes in held]) if held else np.zeros(0, np.uint64)
             if len(together) >= self.keys.shortest:
@@ -117,10 +118,11 @@ class _Builder:
         self.index.short[item.file] += not long
         return bool(held)
 
-    def _least(self, value: Any) -> int:
+    def _least(self, column: str, value: Any) -> int:
         """Words that a text needs to be looked for by itself: short choices and answers (of a list) are said of many
-        things, and are no item."""
-        return self.keys.shortest if isinstance(value, str) else self.keys.ngram
+        things, and a title is the name of one; they are no item."""
+        alone = isinstance(value, str) and (column != TITLE or TITLE in self.keys.fields)
+        return self.keys.shortest if alone else self.keys.ngram
 
     def finish(self) -> Index:
         index = self.index

@@ -7,7 +7,7 @@ near.json, near.svg, near.jsonl.zst  where near duplicates were looked for (dedu
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,11 @@ from calame.corpus.readers.row import SAMPLE
 from calame.corpus.validation import describe, reserve
 from calame.recipe.corpus import ValidationText
 from calame.recipe.dedup import Dedup
+from calame.recipe.units import say_bytes
 from calame.run.files import atomic, read_json, write_json
+from calame.run.progress import say
+
+SAID = 8  # rules that are named; the ledger names all
 
 
 def join(
@@ -62,6 +66,30 @@ def join(
         assert ledgers[name].balances()
     write_json(folder / "ledger.json", {name: ledger.to_json() for name, ledger in ledgers.items()})
     write_json(folder / "validation.json", describe(pool, ood))
+    _say(ledgers.values())
+
+
+def _say(ledgers: Iterable[SourceLedger]) -> None:
+    """What became of all sources together, in two lines; the ledger has it by source."""
+    whole = SourceLedger()
+    for ledger in ledgers:
+        whole.add(ledger)
+    held = sum((tally for place, tally in whole.kept.items() if place.startswith("validation/")), Tally())
+    trained = sum(whole.kept.values(), Tally(-held.documents, -held.bytes))
+    say(
+        f"  came {_in_words(whole.came)}; to train on {_in_words(trained)}, validation {_in_words(held)}, "
+        f"cut from texts {sum(tally.bytes for tally in whole.changed.values()):,} B"
+    )
+    ranked = sorted(whole.dropped.items(), key=lambda item: (-item[1].documents, item[0]))
+    said = [f"{rule} {tally.documents:,}" for rule, tally in ranked[:SAID]]
+    rest = sum(tally.documents for _, tally in ranked[SAID:])
+    said += [f"{len(ranked) - SAID} other rules {rest:,}"] if rest else []
+    if said:
+        say(f"  dropped {sum(tally.documents for tally in whole.dropped.values()):,}: {', '.join(said)}")
+
+
+def _in_words(tally: Tally) -> str:
+    return f"{tally.documents:,} documents ({say_bytes(tally.bytes)})"
 
 
 def _close(gathered: dict, pool: Pool, name: str) -> SourceLedger:

@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from calame.inference.batch import Batch
@@ -141,7 +141,7 @@ class Engine:
             self._changed.notify()
         return ticket
 
-    def stream(self, request: Request) -> Iterator[Piece]:
+    def stream(self, request: Request) -> Generator[Piece, None, None]:
         """The answer piece by piece. Whoever stops reading has cancelled it."""
         pieces: queue.SimpleQueue[Piece | Exception] = queue.SimpleQueue()
         ticket = self.submit(request, pieces.put)

@@ -18,6 +18,8 @@ from calame.recipe.texts import Pii
 from calame.recipe.timeline import last_of, values_of
 from calame.recipe.units import say_count
 
+GGUF_GROUP = 32  # weights that share a scale in the smallest groups of GGUF's types
+
 
 def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
     """Shapes that do not divide, in a model as it is written: before anything is derived."""
@@ -290,6 +292,19 @@ def _corpus_engine(recipe: Recipe, where: Where, known: Known) -> Iterator[Probl
         )
 
 
+def _released(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
+    """Types of GGUF files that the model's rows do not fit: said before the days of training."""
+    width = recipe.model.hidden_size
+    if not known("release", "gguf") or not known("model", "hidden_size") or width % GGUF_GROUP == 0:
+        return
+    if quantised := [kind for kind in recipe.release.gguf if kind != "f16"]:
+        yield Problem(
+            where("release", "gguf"),
+            f"{', '.join(quantised)}: rows of {width} weights (model.hidden_size), which no quantised type can hold",
+            f"f16, or a hidden_size that is a multiple of {GGUF_GROUP}",
+        )
+
+
 CHECKS = (
     precision_check,
     cleaning_check,
@@ -312,4 +327,5 @@ CHECKS = (
     evaluation_check,
     _telemetry,
     _corpus_engine,
+    _released,
 )

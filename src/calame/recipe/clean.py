@@ -23,6 +23,7 @@ StepName = Literal[
     "wikitext",
     "soft_hyphens",
     "page_numbers",
+    "specks",
     "hyphens",
     "broken_lines",
     "long_s",

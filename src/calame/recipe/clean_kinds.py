@@ -2,7 +2,7 @@
 
 The thresholds of law, wiki, wikisource, gallica, books, news and web are those of RODIN's cleaning of Légifrance,
 Wikipedia, Wikisource, Gallica, PleIAs' books, PleIAs' newspapers and HPLT. RODIN gives one number a rule; what each
-is a share of is said in `clean.py`.
+is a share of is said in `clean.py`. `edited` is ours.
 """
 
 from __future__ import annotations
@@ -13,10 +13,43 @@ from typing import Any
 REPAIR = ("mojibake", "controls", "compose")
 PAGE = (*REPAIR, "soft_hyphens", "boilerplate", "blank_lines", "cut", "heuristics")
 WIKI = (*REPAIR, "wikitext", *PAGE[len(REPAIR) :])
-PRINT = (*REPAIR, "soft_hyphens", "page_numbers", "hyphens", "broken_lines", "blank_lines", "cut", "heuristics", "ocr")
+PRINT = (
+    *REPAIR,
+    "soft_hyphens",
+    "page_numbers",
+    "specks",
+    "hyphens",
+    "broken_lines",
+    "blank_lines",
+    "cut",
+    "heuristics",
+    "ocr",
+)
 
+WEB = (
+    *REPAIR,
+    "soft_hyphens",
+    "broken_lines",
+    "boilerplate",
+    "repeats",
+    "blank_lines",
+    "cut",
+    "heuristics",
+    "gopher_quality",
+    "gopher_repetition",
+    "fineweb",
+)
 
 COLUMN = {"min_width": 36}  # print is set in columns; lines on a screen are wider
+PAGE_OF_WEB = {
+    "min_characters": 200,
+    "min_words": 30,
+    "min_lines": 1,
+    "max_special": 0.15,
+    "max_digits": 0.18,
+    "max_capitals": 0.20,
+    "min_common_words": 0.05,
+}
 
 
 @dataclass(frozen=True)
@@ -72,33 +105,17 @@ KINDS: dict[str, Kind] = {
         max_capitals=0.30,
         min_common_words=0.04,
     ),
-    "web": Kind(
-        (
-            *REPAIR,
-            "soft_hyphens",
-            "broken_lines",
-            "boilerplate",
-            "repeats",
-            "blank_lines",
-            "cut",
-            "heuristics",
-            "gopher_quality",
-            "gopher_repetition",
-            "fineweb",
-        ),
+    # FineWeb's 0.01 drops records of debates and manuals for a few formulas; long lines that come back are gone by the
+    # step repeats already.
+    "web": Kind(WEB, {"heuristics": PAGE_OF_WEB, "fineweb": {"max_repeated_characters": 0.05}}),
+    # Text that people edited, and whose formulas come back by its nature: manuals, records of debates, public bodies.
+    # Twice Gopher's limits of repeated n-grams: between the two stood ordinary pages, above them lists of a formula.
+    "edited": Kind(
+        WEB,
         {
-            "heuristics": {
-                "min_characters": 200,
-                "min_words": 30,
-                "min_lines": 1,
-                "max_special": 0.15,
-                "max_digits": 0.18,
-                "max_capitals": 0.20,
-                "min_common_words": 0.05,
-            },
-            # FineWeb's 0.01 drops records of debates and manuals for a few formulas; long lines that come back are
-            # gone by the step repeats already.
-            "fineweb": {"max_repeated_characters": 0.05},
+            "heuristics": PAGE_OF_WEB,
+            "fineweb": {"max_repeated_characters": 0.15},
+            "gopher_repetition": {"repeated": {5: 0.3, 6: 0.28, 7: 0.26, 8: 0.24, 9: 0.22, 10: 0.2}},
         },
     ),
 }

@@ -151,6 +151,10 @@ class Pretrain(Section):
 
 class Release(Section):
     dtype: Literal["float32", "bfloat16"] = Field(default="float32", description="of the exported weights")
+    gguf: list[Literal["f16", "q8_0", "q4_k_m"]] = Field(
+        default=[], description="types of GGUF files for llama.cpp, Ollama, LM Studio; empty: none is made"
+    )
+    publisher: Name = Field(default="calame", description="folder above the GGUF files, as LM Studio wants it")
 
 
 class CorpusExecution(Section):

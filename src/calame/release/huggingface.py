@@ -7,7 +7,6 @@ logits in fp32 within 1e-4, the same likeliest token everywhere, and the same id
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +19,14 @@ from calame.evaluation.records import write_record
 from calame.inference.load import PASSED, Loaded
 from calame.model.decoder import Decoder
 from calame.model.huggingface import to_config, to_weights
-from calame.recipe.errors import refuse
-from calame.run.files import explain_full_disk, read_json, write_json
+from calame.release.place import not_passed, placing
+from calame.run.files import read_json, write_json
 from calame.run.progress import say
 from calame.tokenizer.policy import CHATML
 from calame.tokenizer.tokenizer import Tokenizer
 
 LOGIT_TOLERANCE = 1e-4
+ANSWER_TOKENS = 256  # most new ones, where nothing else is asked for
 PROMPTS = (
     "Bonjour",
     "L’été, « la mer » brille : 12 345 vagues !",
@@ -45,10 +45,6 @@ CHATS = (
 )
 
 
-class GateFailed(Exception):
-    """The exported folder is not the model that was trained; it was not put in place. Exit code 1."""
-
-
 def export(loaded: Loaded, folder: Path, dtype: str, decoding: Recommended | None = None) -> dict[str, Any]:
     """Write `folder` with weights in `dtype` (float32, bfloat16); returns the gate's figures. `decoding`: what a search
     recommends; it becomes the generation configuration, and lies beside.
@@ -57,28 +53,17 @@ def export(loaded: Loaded, folder: Path, dtype: str, decoding: Recommended | Non
     earlier export is in the way.
     """
     folder = folder.resolve()
-    if folder.exists() and not _replaceable(folder):
-        raise refuse(
-            str(folder), "is there already, and is no export", "a new folder, an empty one or an earlier export"
-        )
-    temporary = folder.with_name(f".{folder.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    try:
-        with explain_full_disk(folder):
-            tensors = write_model(loaded, temporary, dtype)
-            if decoding:
-                write_decoding(decoding, temporary)
-            write_tokenizer(loaded.tokenizer, temporary, loaded.model.config.max_position_embeddings)
+    with placing(folder, PASSED) as temporary:
+        tensors = write_model(loaded, temporary, dtype)
+        if decoding:
+            write_decoding(decoding, temporary)
+        write_tokenizer(loaded.tokenizer, temporary, loaded.model.config.max_position_embeddings)
         figures = gate(loaded, tensors, temporary)
         policy: dict[str, Any] = {} if loaded.tokenizer.beginning else {"bos": "none"}
         if loaded.tokenizer.chat_format != CHATML:
             policy["chat"] = loaded.tokenizer.chat_format.to_json()
         policy |= {"decoding": decoding.name} if decoding else {}
         write_json(temporary / PASSED, {**figures, "tuned": loaded.tuned, **policy})
-        _put_in_place(temporary, folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
     say(
         f"  exported to {folder}: logits differ by {figures['logit_difference']:.1e}, argmax agrees on "
         f"{figures['argmax_agreement']:.0%} of {figures['positions']} positions, ids are equal"
@@ -86,27 +71,12 @@ def export(loaded: Loaded, folder: Path, dtype: str, decoding: Recommended | Non
     return figures
 
 
-def _replaceable(folder: Path) -> bool:
-    """Whether a folder is an earlier export, or empty: nothing else of the user's is ever removed."""
-    return folder.is_dir() and ((folder / PASSED).is_file() or not any(folder.iterdir()))
-
-
-def _put_in_place(temporary: Path, folder: Path) -> None:
-    """The old folder goes only once the new one stands."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    temporary.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
-
-
 def write_model(loaded: Loaded, folder: Path, dtype: str) -> dict[str, torch.Tensor]:
     """config.json, generation_config.json, model.safetensors. Returns the tensors as written, by our names."""
     special = loaded.tokenizer.special
     ids = {"bos_token_id": special.bos, "eos_token_id": list(special.stops), "pad_token_id": special.pad}
     write_json(folder / "config.json", to_config(loaded.model.config, dtype, ids))
-    write_json(folder / "generation_config.json", {**ids, "do_sample": False, "max_new_tokens": 256})
+    write_json(folder / "generation_config.json", {**ids, "do_sample": False, "max_new_tokens": ANSWER_TOKENS})
     wanted = getattr(torch, dtype)
     tensors = {name: t.detach().cpu().to(wanted).contiguous() for name, t in loaded.model.state_dict().items()}
     save_file(to_weights(tensors, loaded.model.config), folder / "model.safetensors", {"format": "pt"})
@@ -164,7 +134,7 @@ def gate(loaded: Loaded, tensors: dict[str, torch.Tensor], folder: Path) -> dict
     differences: list[torch.Tensor] = []
     agree = positions = 0
     with torch.no_grad():
-        for ids in _probes(loaded.tokenizer, ours.config.max_position_embeddings):
+        for ids in probes(loaded.tokenizer, ours.config.max_position_embeddings):
             tokens = torch.tensor([ids])
             mine, other = ours.logits(ours(tokens))[0], theirs(tokens).logits[0]
             differences.append((mine - other).abs().max())
@@ -176,11 +146,11 @@ def gate(loaded: Loaded, tensors: dict[str, torch.Tensor], folder: Path) -> dict
     if agree < positions:
         faults.append(f"the likeliest token differs at {positions - agree} of {positions} positions")
     if faults:
-        raise GateFailed("the export does not pass its gate, and was not put in place:\n  " + "\n  ".join(faults))
+        raise not_passed(faults)
     return {"logit_difference": difference, "argmax_agreement": agree / positions, "positions": positions}
 
 
-def _probes(tokenizer: Tokenizer, context: int) -> list[list[int]]:
+def probes(tokenizer: Tokenizer, context: int) -> list[list[int]]:
     """Prompts, conversations, and random ids as long as the context allows."""
     random = torch.randint(0, tokenizer.size, (min(context, 256),), generator=torch.Generator().manual_seed(0)).tolist()
     texts = [tokenizer.prompt(text) for text in PROMPTS] + [tokenizer.chat(chat) for chat in CHATS] + [random]

@@ -44,7 +44,7 @@ def find_inputs(recipe: Recipe) -> Inputs:
             elif part.location != "own-text" and not part.location.startswith("hub:"):
                 inputs.files[f"{key}.from"] = part.location, find_files(part.location, (), f"{key}.from", KINDS)
     for key, location, elsewhere, find in (
-        ("tokenizer.from", recipe.tokenizer.location, "hub:", _tokenizer_files),
+        ("tokenizer.from", recipe.tokenizer.location, "hub:", _tokenizer(recipe)),
         ("corpus.quality.from", recipe.corpus.quality and recipe.corpus.quality.location, (), _classifier(recipe)),
         ("model.init", recipe.model.init, (), _weight_files),
         ("pretrain.load.from", recipe.pretrain.load and recipe.pretrain.load.location, (), _checkpoint_manifest),
@@ -89,10 +89,22 @@ def _noting(problems: list[Problem]) -> Iterator[None]:
         problems += error.problems
 
 
-def _tokenizer_files(location: str) -> list[Path]:
-    if not Path(location).is_dir():
-        raise refuse("tokenizer.from", f"{location}: no such folder", "a folder, or hub:ID")
-    return sorted(path for path in Path(location).iterdir() if path.is_file() and path.suffix not in WEIGHTS)
+def _tokenizer(recipe: Recipe) -> Callable[[str], list[Path]]:
+    """The files of a tokenizer, which must be one that llama.cpp can run where GGUF files are asked for."""
+
+    def find(location: str) -> list[Path]:
+        if not Path(location).is_dir():
+            raise refuse("tokenizer.from", f"{location}: no such folder", "a folder, or hub:ID")
+        if recipe.release.gguf:
+            from calame.release.gguf.vocabulary import vocabulary_of
+            from calame.tokenizer.adopt import adopt
+            from calame.tokenizer.policy import chat_format
+
+            tokenizer = adopt(location, chat_format(recipe.tokenizer.chat))
+            vocabulary_of(tokenizer, tokenizer.size)
+        return sorted(path for path in Path(location).iterdir() if path.is_file() and path.suffix not in WEIGHTS)
+
+    return find
 
 
 def _classifier(recipe: Recipe) -> Callable[[str], list[Path]]:

@@ -356,7 +356,7 @@ class _Builder:
         return keys, files | {f"tasks: {name}": found for name, found in self._files("evaluation.folder").items()}
 
     def _release(self, before: list[Stage]) -> Stage:
-        recipe = self.folder.recipe
+        recipe, asked = self.folder.recipe, self.folder.recipe.release
         recommended = recommended_file(self.folder.path)
         files = {recommended.name: self.hashes.of(recommended)} if recommended.is_file() else {}
 
@@ -368,9 +368,14 @@ class _Builder:
             *_, last = _models(work.before).values()
             loaded = load_checkpoint(last, "cpu")
             decoding = recommended_for(loaded, recommended)
-            export(loaded, work.folder / "huggingface", recipe.release.dtype, decoding)
+            export(loaded, work.folder / "huggingface", asked.dtype, decoding)
+            if asked.gguf:
+                from calame.release.gguf.export import export_gguf
 
-        return Stage("release", _version("release"), {"release": _keys(recipe.release)}, make, files, tuple(before))
+                export_gguf(loaded, work.folder / "gguf", recipe.name, asked.gguf, asked.publisher, decoding)
+
+        keys = _keys(asked) | {"name": recipe.name} if asked.gguf else _keys(asked, "gguf", "publisher")
+        return Stage("release", _version("release"), {"release": keys}, make, files, tuple(before))
 
     def _loaded(self) -> dict[str, str]:
         """The content hash of the checkpoint that pretraining begins from, wherever it lies."""
@@ -435,7 +440,7 @@ def _version(stage: str) -> int:
 COMPARED = ("criteria", "mixed", "stride", "behaviour", "probes", "shots", "limit")
 VERSIONS = {
     "petit-monde": 4,  # no stage, but what stages read
-    "gather": 3,
+    "gather": 4,
     "quality": 2,
     "join": 4,
     "inject": 1,

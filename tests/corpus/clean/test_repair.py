@@ -114,6 +114,13 @@ def test_page_numbers():
     assert cleaned(text, only("page_numbers")) == "fin de page\ndébut\nmi\n1648 fut une année"
 
 
+def test_specks_go_and_short_lines_that_may_be_text_stay():
+    text = "¬\nLE ROY\nE\nen son conseil\nE\n' ~\na ordonné\nOui\nE\n12\nque\n* * *\nfin"
+    assert cleaned(text, only("specks")) == "LE ROY\nen son conseil\na ordonné\nOui\n12\nque\n* * *\nfin"
+    drop_cap = "I\nl était une fois un roi."
+    assert cleaned(drop_cap, only("specks")) == drop_cap
+
+
 def test_a_long_line_stays_once():
     line = "Cette phrase revient à chaque page du site, et elle est bien assez longue."
     assert cleaned(f"{line}\nOui.\n{line}\nOui.", only("repeats")) == f"{line}\nOui.\nOui."

@@ -42,6 +42,25 @@ def test_plain_prose_passes_every_kind(kind):
     assert cleaned(PROSE, kind) == PROSE
 
 
+def test_formulas_of_a_debate_are_no_spam_where_people_edited_it():
+    """Between what Gopher lets repeat and twice that, as records of debates are; above it is a list of one formula."""
+    said = """Nous voulons des routes sûres, dont chacun sait ce que coûte l’entretien.
+Le débat de lundi a montré combien les gares manquent de personnel le soir.
+Un hiver suffit à fendre un pont que personne n’a repeint depuis vingt ans.
+Les forêts brûlent quand on ne les nettoie plus, et nous l’avons tous vu.
+Aucun port ne vit sans une école de marins, voilà pourquoi je maintiens ma demande.
+Il faudrait aussi que les canaux soient curés avant la crue du printemps."""
+    lines = [
+        f"La parole est à nouveau à M. {word.title()}, pour soutenir l’amendement voisin."
+        for word in ["ab", "cd", "ef", "gh", "ij", "kl"]
+    ]
+    debate = "\n".join(f"{line}\n{text}" for line, text in zip(lines, said.split("\n"), strict=True))
+    found = cleaned(debate, "web")
+    assert isinstance(found, Drop) and found.rule == "gopher: repeated 5-grams"
+    assert cleaned(debate, "edited") == debate
+    assert isinstance(cleaned("\n".join(lines * 3), "edited"), Drop)
+
+
 @pytest.mark.parametrize(
     "text, rule",
     [

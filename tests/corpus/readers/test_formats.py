@@ -3,6 +3,7 @@
 import gzip
 import io
 import json
+import re
 import tarfile
 
 import pyarrow
@@ -114,6 +115,8 @@ def test_a_dump_of_a_wiki_gives_its_articles_as_text(tmp_path, end):
     first = next(read_rows(path)).values
     assert first == {"text": texts_of(path)[0], "title": "Loriot", "id": "1", "group": f"{path.name}#1"}
     assert [fault for _, fault in faults_of(path)] == ["redirect", "not an article: namespace 14"]
+    path.write_bytes(COMPRESS[end](re.sub(r' xmlns="[^"]*"', "", WIKI.format("".join(pages))).encode()))
+    assert texts_of(path)[0] == "Le loriot est un bel oiseau."
 
 
 LEGI = """<?xml version="1.0" encoding="UTF-8"?><ARTICLE><META><META_COMMUN><ID>LEGIARTI1</ID><NATURE>Article</NATURE>

@@ -99,6 +99,22 @@ def test_blocks_stay_apart_and_code_stays_as_it_is():
     assert "\nMode | Effet\nr | lecture seule, le mode par défaut\nw | " in text
 
 
+def test_names_that_only_sound_like_menus_are_text():
+    """As pages of manuals have them: ids of headings made of their words, tables of reference, coloured code, syntax in
+    which each word is a link."""
+    words = "Cette page explique en détail comment la fenêtre se place et ce que chacun de ses réglages change. "
+    syntax = "".join(f"<a href='/{n}'>{n}</a> | " for n in ("couleur", "largeur", "style", "ombre", "marge"))
+    text = main_text(
+        f"<body><h1>La fenêtre</h1><p>{words * 3}</p><h2 id='Barre_de_menu_et_widgets'>La barre</h2><p>{words * 2}</p>"
+        f"<dl class='reference-values'><dt>largeur</dt><dd>{words}</dd></dl>"
+        "<pre>f() <span class='token comment'>// rien de plus ici</span></pre>"
+        f"<pre>{syntax}</pre><p>{words * 2}</p><sup class='reference'>[1]</sup><div class='menu'>Accueil</div></body>"
+    )
+    for kept in ("La barre", "largeur\n", "// rien de plus ici", "couleur | largeur"):
+        assert kept in text
+    assert "[1]" not in text and "Accueil" not in text
+
+
 @pytest.mark.parametrize("html", ["", "<html>", "<p>", "<title>x", "\0", "<!-- x", "<html><body><nav>a b c</nav>"])
 def test_a_page_without_a_text_is_named(html):
     row = page(html, "a.html")

@@ -18,6 +18,7 @@ MENDS: dict[str, Mend] = {  # repairs that are the same for every language, and 
     "controls": typography.remove_controls,
     "compose": typography.compose,
     "soft_hyphens": typography.remove_soft_hyphens,
+    "specks": printed.remove_specks,
     "long_s": typography.round_s,
     "blank_lines": typography.remove_blank_lines,
     "flatten": typography.flatten,

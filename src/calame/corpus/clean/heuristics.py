@@ -19,7 +19,8 @@ from calame.corpus.language_id import likeliest
 from calame.corpus.step import Drop
 from calame.recipe.clean import Heuristics
 
-ITEM = re.compile(r"\s*(?:[-*•·▪◦‣●○]\s|\(?\d{1,3}[.)°]\s|\(?[a-z]\)\s).*[^.!?…»”\"’;,:)\s]\s*$")
+CLOSED = tuple('.!?…»”"’;,:)')  # signs in which no item of a list ends
+ITEM = re.compile(r"\s*(?:[-*•·▪◦‣●○]\s|\(?\d{1,3}[.)°]\s|\(?[a-z]\)\s)\s*\S")
 ENOUGH_LINES = 10  # fewer lines are never "repeated"
 HEAD = 1000  # characters by which another language is told
 
@@ -60,7 +61,8 @@ def hash_common(words: list[str]) -> np.ndarray:
 
 
 def _items(lines: list[str]) -> float:
-    return sum(ITEM.match(line) is not None for line in lines) / max(1, len(lines))
+    items = sum(not line.rstrip().endswith(CLOSED) and ITEM.match(line) is not None for line in lines)
+    return items / max(1, len(lines))
 
 
 def common_share(page: Measured, common: np.ndarray) -> float:

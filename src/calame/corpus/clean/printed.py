@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 
 DIVIDED = re.compile(r"(\w+)([-‐])[ \t]*\n[ \t]*(\w+)([^\w\s]*)[ \t]?")
 WORDS = re.compile(r"\w+(?:-\w+)*")
 ITEM = re.compile(r"\s*(?:[-*•–—]|\(?\w{1,3}[.)])\s")
 FULL = 0.6  # of the widest line: a shorter one that closes a sentence ends a paragraph
 MOST = 0.7  # share of lines that are about as wide as the widest
+SPECK = 3  # characters of a line that may be no more than dirt on the page
+OFTEN = 3  # times that it stands in the document, where it holds a letter or a digit
 RUNNING = 0.3  # share of lines that begin with a small letter
 
 
@@ -28,6 +31,19 @@ def join_words(text: str, common: frozenset[str]) -> str:
         return f"{first}{hyphen}{second}{rest}\n" if _plain(f"{first}-{second}") in known else match[0]
 
     return DIVIDED.sub(join, text)
+
+
+def remove_specks(text: str) -> str:
+    """Without lines of up to three characters that are signs alone, or that stand in the text again and again: dirt,
+    borders and signatures of sheets, which a machine reads as letters."""
+    lines = text.split("\n")
+    short = Counter(line.strip() for line in lines if len(line) <= 2 * SPECK)
+    specks = {
+        line
+        for line, times in short.items()
+        if 0 < len(line) <= SPECK and (times >= OFTEN or not any(map(str.isalnum, line)))
+    }
+    return "\n".join(line for line in lines if line.strip() not in specks) if specks else text
 
 
 def _plain(word: str) -> str:

@@ -49,7 +49,7 @@ class Tokens:
         word = self.classes & WORD != 0
         starts = np.ones(len(word), bool)
         # A letter goes on with the word if a letter stands right before it, without a blank between.
-        starts[1:] = ~(word[1:] & word[:-1] & (np.diff(places) == 1))
+        starts[1:] = ~(word[1:] & word[:-1] & (places[1:] - places[:-1] == 1))
         self.bounds = np.append(np.flatnonzero(starts), len(word))  # where words start, and their end: (w + 1,)
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class Tokens:
     @cached_property
     def lengths(self) -> np.ndarray:
         """Characters of each word: (w,)."""
-        return np.diff(self.bounds)
+        return self.bounds[1:] - self.bounds[:-1]
 
     def holding(self, kind: int) -> np.ndarray:
         """Of each word, how many of its characters are of a class: (w,)."""

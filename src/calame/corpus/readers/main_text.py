@@ -13,18 +13,17 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from calame.corpus.readers.pruned import prune
+from calame.corpus.readers.pruned import HEADINGS, prune
 from calame.recipe.errors import refuse
 
 FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\n.*?\n---[ \t]*\n", re.DOTALL)  # YAML, of generators of sites
-HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 OTHERS = """
     address article blockquote body caption center dd details div dl dt figcaption figure header hgroup hr legend li
     main ol p pre section summary table tbody tfoot thead tr ul
 """
 BLOCKS = {*HEADINGS, *OTHERS.split()}
 CELLS = ("td", "th")
-LINKED = 0.6  # a block of which more is links is a menu or a reference
+LINKED = 0.6  # a block of which more is links is a menu or a reference, unless it is code
 KNOWN_WORDS = 4  # a block that is to be found again in trafilatura's answer has so many words
 SHORT = 30  # words: a longer block is never taken for a notice
 NOTICE = re.compile(
@@ -145,7 +144,7 @@ def _is_known(block: Block, answer: str) -> bool:
 
 def _is_junk(block: Block) -> bool:
     text = block.text
-    if not block.level and block.linked > LINKED * len(text):
+    if not block.level and block.tag != "pre" and block.linked > LINKED * len(text):
         return True
     return text.count(" ") < SHORT and bool(NOTICE.search(text))
 

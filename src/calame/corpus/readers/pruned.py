@@ -27,15 +27,18 @@ NAMES = """
     widgets hidden notice bandeau pied piede footer foot footbar colophon copyright legal
     ad ads adv advert advertisement advertising sponsor sponsored promo promotion pullout
     byline meta metadata postprofile userinfo taglist tags
-    catlinks infobox hatnote editsection headerlink reference reflist sitenotice sitesub
+    catlinks infobox hatnote editsection headerlink reflist sitenotice sitesub
 """
 OF_TAG, OF_ROLE, OF_NAME = (frozenset(words.split()) for words in (JUNK_TAGS, ROLES, NAMES))
+WHOLE = ("reference", "references")  # footnotes of wikis; a reference-table is a table
 BEGINNINGS = ("cookie", "breadcrumb", "newsletter", "consent", "sidebar", "subscri", "infobox", "footer")
 COMPOUND = {"user": "info", "most": "viewed", "action": "bar", "site": "footer", "page": "footer", "story": "nav"}
 WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 MUCH = 0.4  # of a page's text: a part that holds more of it is not taken for junk by its name
 OF_LINKS = 0.5  # unless so much of it is links
 MENU_LINKS, MENU_SHARE = 3, 0.8  # so many links that are so much of a part's text are a menu
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+CODE = ("pre", "code")  # what is coloured there is called a comment, a tag, a meta
 LISTS = ("ul", "ol", "dl", "div", "section", "table", "td", "p", "details", "center")
 
 
@@ -84,7 +87,7 @@ def _visit(element: Any, sizes: Sizes, whole: int) -> None:
         much = size.text > MUCH * whole and size.linked < OF_LINKS * size.text
         if child.tag != "body" and ((_is_junk(child) and not much) or _is_menu(child, size)):
             _drop(child)
-        else:
+        elif child.tag not in CODE:
             _visit(child, sizes, whole)
 
 
@@ -97,13 +100,15 @@ def _is_junk(element: Any) -> bool:
         return not any(True for _ in element.iter("h1"))
     if element.tag == "a" and (element.text or "").strip() in ("#", "¶", "§", "🔗"):
         return True
-    return any(_names_junk(element.get(key) or "") for key in ("class", "id"))
+    # A heading's id is made of its own words, so that links can point at it.
+    keys = ("class",) if element.tag in HEADINGS else ("class", "id")
+    return any(_names_junk(element.get(key) or "") for key in keys)
 
 
 def _names_junk(names: str) -> bool:
     for name in names.split():
         words = [word.lower() for word in WORDS.findall(name)]
-        if any(word in OF_NAME or word.startswith(BEGINNINGS) for word in words):
+        if name in WHOLE or any(word in OF_NAME or word.startswith(BEGINNINGS) for word in words):
             return True
         if any(COMPOUND.get(one) == other for one, other in pairwise(words)):
             return True

@@ -13,7 +13,7 @@ def pages(events: Iterator[tuple[str, Element]], root: Element, name: str) -> It
     """A row an article at FILE#ARTICLE with `text`, `title`, `id` and `group`, its number. Pages of other namespaces
     (talk, templates, categories) and redirects are named."""
     for event, element in events:
-        if event == "end" and element.tag.endswith("}page"):
+        if event == "end" and element.tag.rpartition("}")[2] == "page":  # some exports name no namespace
             yield _row(element, name)
             root.clear()  # what was read is forgotten
 

@@ -6,20 +6,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from calame.evaluation.decoding.files import RECOMMENDED, Recommended, recommended_file
+from calame.evaluation.decoding.files import Recommended
 from calame.evaluation.identity import weights_of
 from calame.evaluation.records import read_record
-from calame.inference.load import PASSED, Loaded
+from calame.inference.load import Loaded
 from calame.recipe.errors import refuse
 from calame.run.progress import say
-
-
-def recommended_of(loaded: Loaded, folder: Path, base: bool = False) -> Recommended | None:
-    """What a search recommends for the model loaded from a run's folder; or what lies in a folder that we exported, of
-    whose weights its gate made sure."""
-    if (folder / PASSED).is_file():
-        return read_record(folder / RECOMMENDED, Recommended) if (folder / RECOMMENDED).is_file() else None
-    return recommended_for(loaded, recommended_file(folder, base))
 
 
 def recommended_for(loaded: Loaded, file: Path) -> Recommended | None:

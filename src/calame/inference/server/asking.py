@@ -46,7 +46,7 @@ def check_model(served: Served, name: str) -> None:
 
 
 def _sampling(served: Served, asked: ChatAsked | TextAsked) -> Sampling:
-    """The request's, and where it says nothing the server's, with other random numbers each time."""
+    """The request's, and where it says nothing the server's."""
     usual = served.settings.sampling
     if (asked.most or 0) > usual.limit:
         field = (
@@ -54,7 +54,8 @@ def _sampling(served: Served, asked: ChatAsked | TextAsked) -> Sampling:
         )
         raise Refused(BAD, Problem(field, str(asked.most), f"at most {usual.limit} here"))
     given = {name: getattr(asked, name) for name in OURS if getattr(asked, name) is not None}
-    given.setdefault("seed", secrets.randbits(63))
+    if not served.settings.seeded:
+        given.setdefault("seed", secrets.randbits(63))
     return replace(usual, **given, limit=asked.most or usual.limit)
 
 

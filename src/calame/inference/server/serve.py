@@ -7,6 +7,7 @@ import threading
 
 import uvicorn
 
+from calame.inference.decoding import in_words
 from calame.inference.engine import Engine
 from calame.inference.load import Loaded
 from calame.inference.server.app import app_of
@@ -21,9 +22,9 @@ CONNECTIONS = 128  # beside those whose answers run or wait
 FAREWELL = 3  # seconds that answers have to end in, once the server is told to
 
 
-def serve(loaded: Loaded, settings: Settings, draft: Loaded | None = None) -> int:
-    """Answer until interrupted. Returns the exit code. Raises `UserError` for an address that cannot be had, and for a
-    template or a draft that does not fit."""
+def serve(loaded: Loaded, settings: Settings, draft: Loaded | None = None, source: str | None = None) -> int:
+    """Answer until interrupted. Returns the exit code. source: what recommends the sampling. Raises `UserError` for an
+    address that cannot be had, and for a template or a draft that does not fit."""
     settings.check()
     without = mute(loaded)
     with (
@@ -33,7 +34,7 @@ def serve(loaded: Loaded, settings: Settings, draft: Loaded | None = None) -> in
         served = Served(loaded, engine, settings, without)
         server = server_of(served)
         threading.Thread(target=_end_with, args=(engine, server), daemon=True).start()
-        for line in introduction(served, listener):
+        for line in introduction(served, listener, source):
             say(line)
         try:
             server.run([listener])
@@ -90,26 +91,22 @@ def server_of(served: Served) -> Server:
     )
 
 
-def introduction(served: Served, listener: socket.socket) -> list[str]:
+def introduction(served: Served, listener: socket.socket, source: str | None = None) -> list[str]:
     """What somebody who starts it wants to know, the limits among it."""
     settings, sampling, config = served.settings, served.settings.sampling, served.loaded.model.config
     host, port = listener.getsockname()[:2]
     url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     cache = settings.slots * served.context * Cache.bytes_of_token(config, served.loaded.dtype)
-    key = (
-        "asked for"
-        if settings.key
-        else "none, everybody may ask"
-        if settings.open
-        else "none, and only names of this machine"
-    )
+    key = "none, everybody may ask" if settings.open else "none, and only names of this machine"
+    decoding = in_words(sampling)
+    if not settings.seeded:
+        decoding = decoding.replace(f"seed {sampling.seed}", "another seed each time")
     lines = [
         f"{served.loaded.origin} on {served.loaded.device.reason}, as {settings.name}",
         f"  answers: {settings.slots} side by side ({say_bytes(cache)} of cache), {settings.waiting} wait; each "
         f"{sampling.limit:,} tokens and {settings.seconds:g} s at most, {served.context:,} tokens with its prompt",
-        f"  sampling, where a request says nothing: temperature {sampling.temperature:g}, top_k {sampling.top_k}, "
-        f"top_p {sampling.top_p:g}, min_p {sampling.min_p:g}, repetition_penalty {sampling.repetition_penalty:g}",
-        f"  key: {key}",
+        f"  decoding, where a request says nothing: {decoding} ({source or 'defaults'})",
+        f"  key: {'asked for' if settings.key else key}",
     ]
     if served.mute:
         lines.append(f"  no chat: {served.mute}; /v1/completions goes on from texts")

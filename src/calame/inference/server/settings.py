@@ -16,7 +16,8 @@ BODY, SECONDS = 1 << 20, 300.0
 
 @dataclass(frozen=True)
 class Settings:
-    """sampling: where a request says nothing; its `limit` is also the most that one may ask for, its seed is not taken.
+    """sampling: where a request says nothing; its `limit` is also the most that one may ask for, its seed is
+    taken only if it is `seeded`: else each answer is drawn anew.
     key: what clients must show, or None. open: without one, whoever reaches it may ask. context: tokens of
     prompt and answer together, by default the model's. seconds: of an answer, its waiting included. body: bytes of a
     request."""
@@ -25,6 +26,7 @@ class Settings:
     sampling: Sampling
     host: str = "127.0.0.1"
     port: int = 8000
+    seeded: bool = False
     key: str | None = None
     open: bool = False
     slots: int = SLOTS
