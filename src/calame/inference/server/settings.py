@@ -16,11 +16,10 @@ BODY, SECONDS = 1 << 20, 300.0
 
 @dataclass(frozen=True)
 class Settings:
-    """sampling: where a request says nothing; its `limit` is also the most that one may ask for, its seed is
-    taken only if it is `seeded`: else each answer is drawn anew.
-    key: what clients must show, or None. open: without one, whoever reaches it may ask. context: tokens of
-    prompt and answer together, by default the model's. seconds: of an answer, its waiting included. body: bytes of a
-    request."""
+    """sampling: where a request says nothing; its `limit` is also the most that one may ask for, and its seed is taken
+    only where it is `seeded`: else each answer is drawn anew. key: what clients must show, or None. open: without one,
+    whoever reaches it may ask. context: tokens of prompt and answer together, by default the model's. seconds: of an
+    answer, its waiting included. body: bytes of a request."""
 
     name: str
     sampling: Sampling
