@@ -86,7 +86,7 @@ def energy(folder: Path) -> dict[str, tuple[float, bool]]:
 def measuring(folder: Path) -> dict[str, float]:
     """Seconds that each stage's measurements on the way took, all attempts together."""
     found: dict[str, float] = {}
-    for line in _lines(folder / FILE):
+    for line in lines(folder / FILE):
         if seconds := line.get("perf/evaluation_s"):
             found[line["stage"]] = found.get(line["stage"], 0.0) + seconds
     return found
