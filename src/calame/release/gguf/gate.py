@@ -31,6 +31,7 @@ from calame.tokenizer.tokenizer import Tokenizer
 LOGIT_TOLERANCE = 1e-2
 DIVERGENCE = 0.05  # nats a token, between our decoder and llama.cpp, which multiplies quantised rows in 8 bits
 GREEDY = 48  # tokens
+LONGEST = 512  # tokens that llama.cpp is shown at once; it keeps the logits of all of them
 ROUNDING: dict[GGMLQuantizationType, float] = {
     # Greatest error that a type can make, as a share of the root mean square: even errors within a step, of a group in
     # which one weight is all there is.
@@ -150,14 +151,14 @@ def _logits(model: Decoder, ids: Sequence[int]) -> Tensor:
 @torch.no_grad()
 def _run(loaded: Loaded, file: GgufFile, read: Decoder, wanted: FileType) -> tuple[dict[str, Any], list[str]]:
     """llama.cpp's figures beside our decoder's with the same weights, and what is wrong."""
-    tokenizer, context = loaded.tokenizer, read.config.max_position_embeddings
+    tokenizer, context = loaded.tokenizer, min(read.config.max_position_embeddings, LONGEST)
     program = runtime.LlamaCpp(file.path, context)
     try:
         faults = id_faults(tokenizer, program.ids, lambda text: program.ids(text, special=True))
         faults += [f"generation does not end at {stop}" for stop in tokenizer.special.stops if not program.ends(stop)]
         rows = probes(tokenizer, context)
         pairs = [(_logits(read, ids), program.logits(ids)) for ids in rows]
-        greedy = _greedy(loaded, read, program, rows[: len(PROMPTS) + len(CHATS)])
+        greedy = _greedy(loaded, read, program, rows[: len(PROMPTS) + len(CHATS)], context)
     finally:
         program.close()
     ours, theirs = (torch.cat(part) for part in zip(*pairs, strict=True))
@@ -190,14 +191,16 @@ def _divergence(ours: Tensor, theirs: Tensor) -> float:
     return (a.exp() * (a - b)).sum(-1).mean().item()
 
 
-def _greedy(loaded: Loaded, read: Decoder, program: runtime.LlamaCpp, prompts: Sequence[list[int]]) -> list[float]:
+def _greedy(
+    loaded: Loaded, read: Decoder, program: runtime.LlamaCpp, prompts: Sequence[list[int]], context: int
+) -> list[float]:
     """For each prompt 0 where both say the same, else how much likelier ours was to our decoder where they part: next
     to nothing where two tokens are as good as equal, and rounding decides."""
     same = Loaded(read, loaded.tokenizer, loaded.device, loaded.tuned, loaded.origin)
-    prompts = [ids for ids in prompts if len(ids) < read.config.max_position_embeddings]
+    prompts = [ids for ids in prompts if len(ids) < context]
     gaps = []
     for ids, said in zip(prompts, complete(same, prompts, Sampling(temperature=0, limit=GREEDY)), strict=True):
-        room = min(GREEDY, read.config.max_position_embeddings - len(ids))
+        room = min(GREEDY, context - len(ids))
         ours, theirs = ([*text, -1][:room] for text in (said.ids, program.go_on(ids, room)))
         parts = next((n for n, (a, b) in enumerate(zip(ours, theirs, strict=False)) if a != b), None)
         gaps.append(0.0 if parts is None else _gap(read, [*ids, *ours[:parts]], ours[parts], theirs[parts], loaded))
