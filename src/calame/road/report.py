@@ -10,6 +10,7 @@ from typing import Any
 from calame.evaluation.evaluate import not_measured
 from calame.evaluation.measurements import MEASUREMENTS
 from calame.recipe.units import say_count, say_seconds
+from calame.release.gguf.table import table_page
 from calame.road.choice_page import comparison_page, decoding_page
 from calame.road.ledger_page import ledger_page, whole_ledger
 from calame.road.tuning_page import preference_page, tuning_page
@@ -42,6 +43,7 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         *(_section(part.title, part.page(evaluation[part.name])) for part in MEASUREMENTS if part.name in evaluation),
         _section("Not measured", _not_measured(evaluation)),
         _section("Decoding", decoding_page(path)),
+        _section("GGUF files", table_page(path / "release/gguf")),
         _section("Time", _times(folder, road)),
         _section("Where it ran", _environment(path)),
         _section("Recipe", f"<pre>{escape((path / 'recipe.yaml').read_text(encoding='utf-8'))}</pre>"),

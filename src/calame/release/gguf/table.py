@@ -31,9 +31,9 @@ from calame.recipe.units import say_bytes
 from calame.release.gguf import runtime
 from calame.release.gguf.export import Made
 from calame.release.gguf.read import GgufFile
-from calame.run.files import write_json
+from calame.run.files import read_json, write_json
 from calame.run.progress import say
-from calame.run.tables import text_table
+from calame.run.tables import table, text_table
 from calame.shards.read import Shard
 from calame.training.batch import LossFunction, choose_attention
 from calame.training.setup import MICRO_BATCH
@@ -44,7 +44,7 @@ FILE = "quantisation.json"
 EXPORTED = "as exported"
 MOST_TOKENS, MOST_PROMPTS, MOST_PROBES, MOST_QUESTIONS = 10_000, 20, 50, 60  # of a slice, a language; of all
 COLUMNS = {
-    "bytes": ("size", lambda value: say_bytes(value)),
+    "bytes": ("size", say_bytes),
     "bits": ("bits a parameter", "{:.1f}".format),
     "perplexity": ("perplexity", "{:.3f}".format),
     "perplexity_llama_cpp": ("by llama.cpp", "{:.3f}".format),
@@ -87,13 +87,23 @@ def quantisation_table(loaded: Loaded, folder: Path, made: Sequence[Made], groun
 
 
 def table_lines(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """The table for the terminal, without the columns that nothing was measured for."""
+    """The table for the terminal."""
+    return text_table(*_cells(rows))
+
+
+def table_page(folder: Path) -> str:
+    """The table of an export, as HTML; nothing where there is none."""
+    return table(*_cells(read_json(folder / FILE)["rows"])) if (folder / FILE).is_file() else ""
+
+
+def _cells(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[str]]]:
+    """Head and rows, without the columns that nothing was measured for."""
     shown = {key: column for key, column in COLUMNS.items() if any(row.get(key) is not None for row in rows)}
     cells = [
         [row["type"], *("" if row.get(key) is None else tell(row[key]) for key, (_, tell) in shown.items())]
         for row in rows
     ]
-    return text_table(["GGUF", *(title for title, _ in shown.values())], cells)
+    return ["GGUF", *(title for title, _ in shown.values())], cells
 
 
 def _numbers(loaded: Loaded, slices: Sequence[Slice], recipe: Recipe) -> dict[str, Any]:
