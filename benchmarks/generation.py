@@ -282,9 +282,9 @@ def ours(
         firsts = [1e3 * say(engine, [request_of(loaded, prompts[0], 4)]) for _ in range(10 * asked.repeat + 1)][1:]
         results.add("first token", OURS, "ms", firsts, warm)
         for batch in batches:
-            ways = [mine(batch), peer(batch, DEFAULT)]
+            ways = [mine(batch), peer(batch, DEFAULT, 1 if results.on_gpu else 3)]
             if batch == batches[0]:
-                ways.insert(1, peer(batch, STATIC, 3 if results.on_gpu else 1, cache_implementation="static"))
+                ways.insert(1, peer(batch, STATIC, 3, cache_implementation="static"))
                 if asked.gguf and find_spec("llama_cpp"):
                     ways.append(llama_cpp(asked, prompts[0]))
                 elif asked.gguf:
@@ -386,7 +386,7 @@ def llama_cpp(asked: argparse.Namespace, prompt: Sequence[int]) -> Way:
         model.reset()
         assert len(list(islice(model.generate(list(prompt), temp=0.0), asked.new))) == asked.new
 
-    return Way("batch 1", f"{LLAMA}, {asked.gguf.name}, on the CPU", asked.new, run)
+    return Way("batch 1", f"{LLAMA}, {asked.gguf.name}, on the CPU", asked.new, run, 3)
 
 
 def judged(results: Results) -> list[str]:
