@@ -1,5 +1,6 @@
 """make test-gpu: every test marked gpu, then a table with the card, the versions and the commit.
 
+Files without such tests are not opened: what they import may not be on that machine.
 The commit is CALAME_COMMIT where that is given (a copied tree), else asked of git. docs/gpu.md keeps
 the last table.
 """
@@ -29,6 +30,7 @@ def main() -> int:
         report = Path(folder) / "report.xml"
         start = time.time()
         command = [sys.executable, "-m", "pytest", "-q", "-m", "gpu", "-p", "no:cacheprovider", f"--junitxml={report}"]
+        command += [str(file) for file in sorted((ROOT / "tests").rglob("test_*.py")) if "mark.gpu" in file.read_text()]
         code = subprocess.run(command, cwd=ROOT).returncode
         print_table(report, time.time() - start)
     return code
