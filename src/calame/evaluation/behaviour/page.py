@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from calame.evaluation.measurement import ByModel
+from calame.recipe.named import language_name
 from calame.run.charts import interval_chart
 from calame.run.tables import table, text_table
 
@@ -47,13 +48,12 @@ def words(found: ByModel) -> list[str]:
     if (loops := whole["loop_rate"])["value"] is not None:
         share = f"{loops['value']:.0%} of {loops['n']} continuations"
         said.append(f"Left alone it ends in a loop in {share} ({loops['low']:.0%} to {loops['high']:.0%}).")
-    for language, own in part["languages"].items():
-        stays = own.get("language_consistency", {})
-        if stays.get("value") is not None:
-            said.append(
-                f"It goes on in {language} where it was begun in {language} in {stays['value']:.0%} of the cases."
-            )
-    return said
+    stays = [
+        f"{own['language_consistency']['value']:.0%} in {language_name(language)}"
+        for language, own in part["languages"].items()
+        if own.get("language_consistency", {}).get("value") is not None
+    ]
+    return [*said, f"It goes on in the language that it was begun in: {', '.join(stays)}."] if stays else said
 
 
 def _columns(part: dict[str, Any]) -> list[str]:
