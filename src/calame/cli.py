@@ -13,6 +13,7 @@ from calame.cli_arguments import model_arguments
 from calame.cli_choice import add_compare, add_judge, add_search_decoding
 from calame.cli_corpus import add_corpus
 from calame.cli_evaluation import add_evaluate
+from calame.cli_release import add_push, add_release
 from calame.cli_serving import add_serve
 from calame.cli_talk import add_chat, add_generate
 from calame.cli_tuning import add_dpo, add_sft
@@ -101,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
         add_compare,
         add_judge,
         _add_export,
+        add_release,
+        add_push,
         _add_report,
         _add_doctor,
     ):
