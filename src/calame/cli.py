@@ -7,7 +7,6 @@ import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 import calame
 from calame.cli_arguments import model_arguments
@@ -15,10 +14,8 @@ from calame.cli_choice import add_compare, add_judge, add_search_decoding
 from calame.cli_corpus import add_corpus
 from calame.cli_evaluation import add_evaluate
 from calame.cli_release import add_push, add_release
+from calame.cli_talk import add_chat, add_generate
 from calame.cli_tuning import add_dpo, add_sft
-
-if TYPE_CHECKING:
-    from calame.inference.sampling import Sampling
 
 EPILOG = "The longest road is short: calame run petit-monde, then calame chat petit-monde."
 
@@ -96,8 +93,8 @@ def _parser() -> argparse.ArgumentParser:
         _add_trace,
         add_sft,
         add_dpo,
-        _add_generate,
-        _add_chat,
+        add_generate,
+        add_chat,
         add_evaluate,
         add_search_decoding,
         add_compare,
@@ -115,27 +112,6 @@ def _parser() -> argparse.ArgumentParser:
 def _recipe_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("recipe", help="a YAML file, or a shipped recipe's name")
     verb.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="e.g. pretrain.tokens=2B")
-
-
-def _sampling_arguments(verb: argparse.ArgumentParser, temperature: float, limit: int) -> None:
-    verb.add_argument(
-        "--temperature", type=float, default=temperature, help=f"0: always the likeliest ({temperature:g})"
-    )
-    verb.add_argument("--top-k", type=int, default=50, help="draw among so many of the likeliest (50); 0: all")
-    verb.add_argument("--top-p", type=float, default=0.95, help="and among those that make up this share (0.95)")
-    verb.add_argument("--min-p", type=float, default=0.0, help="and at least this share as likely as the likeliest (0)")
-    verb.add_argument("--repetition-penalty", type=float, default=1.0, help="against what was said already (1: none)")
-    verb.add_argument("--no-repeat-ngram", type=int, default=0, help="no so many tokens in a row twice (0: they may)")
-    verb.add_argument("--seed", type=int, default=0)
-    verb.add_argument("--limit", type=int, default=limit, help=f"most new tokens ({limit})")
-
-
-def _sampling(options: argparse.Namespace) -> Sampling:
-    from calame.inference.sampling import Sampling
-
-    sampling = Sampling(**{field: getattr(options, field) for field in Sampling.__dataclass_fields__})
-    sampling.check()
-    return sampling
 
 
 def _add_run(verbs: argparse._SubParsersAction) -> None:
@@ -238,43 +214,6 @@ def _add_trace(verbs: argparse._SubParsersAction) -> None:
 
         for line in trace_step(options.recipe, options.overrides, options.step):
             print(line)
-
-    verb.set_defaults(call=call)
-
-
-def _add_generate(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("generate", help="continue a beginning")
-    model_arguments(verb)
-    verb.add_argument("--prompt", required=True)
-    _sampling_arguments(verb, 0.8, 128)
-
-    def call(options: argparse.Namespace) -> None:
-        from calame.inference.generate import stream_text
-        from calame.inference.load import load_any
-
-        sampling = _sampling(options)
-        loaded = load_any(options.model, options.runs, options.device, options.base)
-        sys.stdout.write(options.prompt)
-        for piece in stream_text(loaded, loaded.tokenizer.prompt(options.prompt), sampling):
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-        sys.stdout.write("\n")
-
-    verb.set_defaults(call=call)
-
-
-def _add_chat(verbs: argparse._SubParsersAction) -> None:
-    verb = verbs.add_parser("chat", help="talk to a tuned model")
-    model_arguments(verb)
-    _sampling_arguments(verb, 0.3, 256)
-    verb.add_argument("--language", default="fr", choices=("fr", "it", "en"), help="of the interface")
-
-    def call(options: argparse.Namespace) -> None:
-        from calame.inference.chat import chat
-        from calame.inference.load import load_any
-
-        sampling = _sampling(options)
-        chat(load_any(options.model, options.runs, options.device, options.base), sampling, options.language)
 
     verb.set_defaults(call=call)
 

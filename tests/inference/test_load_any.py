@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import torch
@@ -86,6 +87,23 @@ def test_a_hugging_face_folder(tmp_path: Path) -> None:
     assert loaded.tuned
     export(loaded_of(decoder_of(7), tuned=False), tmp_path / "base", "float32")
     assert not load_any(str(tmp_path / "base"), device="cpu").tuned
+
+
+def test_a_folder_of_others_is_tuned_if_its_template_is_one_that_is_known(tmp_path: Path) -> None:
+    """In either place where folders have it; a template of another kind is none, rather than a wrong one."""
+    export(loaded_of(decoder_of(7)), tmp_path / "out", "float32")
+    (tmp_path / "out" / "gate.json").unlink()
+    file, about = tmp_path / "out" / "chat_template.jinja", tmp_path / "out" / "tokenizer_config.json"
+    assert load_any(str(tmp_path / "out"), device="cpu").tuned
+    file.rename(tmp_path / "template")
+    assert load_any(str(tmp_path / "out"), device="cpu").tuned
+    for other in (
+        "{% for m in messages %}[INST]{{ m['content'] }}[/INST]{% endfor %}",
+        None,
+        [{"name": "default", "template": "{{ messages }}"}],
+    ):
+        write_json(about, {**json.loads(about.read_text(encoding="utf-8")), "chat_template": other})
+        assert not load_any(str(tmp_path / "out"), device="cpu").tuned
 
 
 def test_nothing_of_the_kind_is_refused_with_what_is_allowed(tmp_path: Path) -> None:

@@ -1,19 +1,15 @@
-"""Text as it comes: joined it is the whole text, and no character is shown by halves. The terminal chat."""
+"""Text as it comes: joined it is the whole text, and no character is shown by halves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest import CaptureFixture, MonkeyPatch, mark, raises
+from pytest import mark
 
-from builders import ScriptedModel, config_of, decoder_of, loaded_of, tokenizer_of
-from calame.inference.chat import _fit, chat
+from builders import ScriptedModel, config_of, loaded_of, tokenizer_of
 from calame.inference.generate import stream_text
 from calame.inference.sampling import Sampling
 from calame.inference.text import TextStream
-from calame.recipe.errors import UserError
 
 KINDS = ("byte-bpe", "sentencepiece-bpe")
 
@@ -82,57 +78,3 @@ def test_of_two_stop_strings_the_one_complete_first_counts_wherever_tokens_are_c
 def test_half_a_character_at_the_end_is_shown_in_the_end() -> None:
     ids = tokenizer_of().encode("a🙂")[:-1]
     assert "".join(streamed("byte-bpe", ids)) == "a\ufffd"
-
-
-def asked(monkeypatch: MonkeyPatch, *lines: str) -> None:
-    said: Iterator[str] = iter([*lines, ""])
-    monkeypatch.setattr("builtins.input", lambda prompt: next(said))
-
-
-def test_a_chat_goes_to_and_fro_until_an_empty_line(monkeypatch: MonkeyPatch, capsys: CaptureFixture[str]) -> None:
-    tokenizer = tokenizer_of()
-    said = tokenizer.encode("la mer")
-    model = ScriptedModel([[*said, 5, *said, 5]], config_of(max_position_embeddings=4096))
-    asked(monkeypatch, "où ?", "et puis ?")
-    chat(loaded_of(model), Sampling(limit=50), "fr")
-    out = capsys.readouterr().out
-    assert out.count("la mer\n") == 2
-    assert "Entrée" in out
-    messages = [
-        {"role": "user", "content": "où ?"},
-        {"role": "assistant", "content": "la mer"},
-        {"role": "user", "content": "et puis ?"},
-    ]
-    assert model.read[-1 - len(said)] == tokenizer.chat(messages), "it was asked with all that was said before"
-
-
-def test_the_oldest_exchanges_are_forgotten_when_the_context_is_full() -> None:
-    loaded = loaded_of(decoder_of(max_position_embeddings=200))
-    messages = []
-    for number in range(12):
-        messages += [{"role": "user", "content": f"mer {number}"}, {"role": "assistant", "content": "lune"}]
-    messages.append({"role": "user", "content": "fin"})
-    ids = _fit(loaded, messages)
-    text = loaded.tokenizer.decode(ids)
-    assert len(ids) <= 150
-    assert "fin" in text and "mer 11" in text and "mer 0\n" not in text
-    assert text.startswith("user\n"), "whole exchanges only"
-    assert _fit(loaded, messages[-1:]) == loaded.tokenizer.chat(messages[-1:])
-
-
-def test_a_message_too_long_for_the_model_does_not_end_the_chat(
-    monkeypatch: MonkeyPatch, capsys: CaptureFixture[str]
-) -> None:
-    asked(monkeypatch, "mer " * 200, "où ?")
-    model = ScriptedModel([[*tokenizer_of().encode("la mer"), 5]])
-    chat(loaded_of(model), Sampling(limit=20))
-    out = capsys.readouterr().out
-    assert "shorten it" in out
-    assert out.count("la mer\n") == 1
-
-
-def test_a_model_without_rows_for_the_chat_tokens_is_refused(monkeypatch: MonkeyPatch) -> None:
-    """A foreign model whose tokenizer gained them only here."""
-    asked(monkeypatch, "où ?")
-    with raises(UserError, match="chat tokens"):
-        chat(loaded_of(decoder_of(vocab_size=5)), Sampling())

@@ -1,73 +1,47 @@
-"""The terminal chat: what the model says appears token by token, and it stops by itself."""
+"""The terminal chat: answers appear as they come and stop by themselves; Ctrl-C stops one, and not the program."""
 
 from __future__ import annotations
 
-import sys
-from dataclasses import replace
-
-from calame.inference.generate import stream_text
+from calame.inference.chat_commands import obey
+from calame.inference.chat_texts import TEXTS
+from calame.inference.decoding import Decoding
+from calame.inference.engine import Engine
 from calame.inference.load import Loaded
-from calame.inference.sampling import Sampling
-from calame.recipe.errors import UserError, refuse
-
-WELCOME = {
-    "fr": "Écris un message et tape Entrée ; une ligne vide ou Ctrl-D termine.",
-    "it": "Scrivi un messaggio e premi Invio; una riga vuota o Ctrl-D termina.",
-    "en": "Write a message and press Enter; an empty line or Ctrl-D ends.",
-}
-UNTUNED = {
-    "fr": "Ce modèle n’a pas appris à converser (pas encore accordé) : il continue ce qu’on lui écrit.",
-    "it": "Questo modello non ha imparato a conversare (non ancora accordato): continua ciò che gli si scrive.",
-    "en": "This model has not learnt to converse (it is not tuned yet): it goes on from what you write.",
-}
+from calame.inference.talk import Talk
+from calame.inference.terminal import Terminal
+from calame.recipe.errors import refuse
+from calame.tokenizer.policy import ROLES
 
 
-def chat(loaded: Loaded, sampling: Sampling, language: str = "en") -> None:
-    """Talk until an empty line or the end of the input. The oldest turns are forgotten when the context is full.
-
-    Raises `UserError` for a model that has no rows for the chat tokens."""
-    if loaded.tokenizer.special.turn_end >= loaded.model.config.vocab_size:
+def check_chat(loaded: Loaded) -> None:
+    """Raises `UserError` for a model that is said to converse and has no rows for the tokens of a conversation."""
+    ids = loaded.tokenizer.chat([{"role": role, "content": ""} for role in ROLES])
+    if loaded.tuned and max(ids) >= loaded.model.config.vocab_size:
         raise refuse(
             loaded.origin,
-            "its vocabulary has no chat tokens: it was never shown a conversation of ours",
-            "a model tuned here",
-            "calame generate MODEL --prompt TEXT",
+            "its vocabulary has no chat tokens, although it has a chat template",
+            "a model with a chat format, as one tuned here",
+            "calame generate MODEL --prompt TEXT lets it go on from a text; calame sft tunes it",
         )
-    notes = [loaded.origin, *([] if loaded.tuned else [UNTUNED[language]]), WELCOME[language]]
-    print("\n".join(notes))
-    messages: list[dict[str, str]] = []
-    turn = 0
-    while (said := _ask()) is not None:
-        messages.append({"role": "user", "content": said})
-        answer = ""
-        try:
-            for piece in stream_text(loaded, _fit(loaded, messages), replace(sampling, seed=sampling.seed + turn)):
-                sys.stdout.write(piece)
-                sys.stdout.flush()
-                answer += piece
-        except KeyboardInterrupt:
-            sys.stdout.write(" ...")
-        except UserError as error:  # a message longer than the context: said, and forgotten
-            print(error)
-            messages.pop()
-            continue
-        sys.stdout.write("\n")
-        messages.append({"role": "assistant", "content": answer})
-        turn += 1
 
 
-def _ask() -> str | None:
-    try:
-        return input("> ").strip() or None
-    except (EOFError, KeyboardInterrupt):
-        print()
-        return None
-
-
-def _fit(loaded: Loaded, messages: list[dict[str, str]]) -> list[int]:
-    """The conversation's ids; whole exchanges are dropped from its beginning until a quarter of the context is free."""
-    room = loaded.model.config.max_position_embeddings * 3 // 4
-    first = 0
-    while len(ids := loaded.tokenizer.chat(messages[first:])) > room and first + 2 < len(messages):
-        first += 2
-    return ids
+def chat(engine: Engine, decoding: Decoding, language: tuple[str, str], terminal: Terminal | None = None) -> None:
+    """Talk with the engine's model until the user leaves. language: a key of `TEXTS`, and of the reason for it."""
+    terminal, (code, reason) = terminal or Terminal(), language
+    talk = Talk(engine, decoding.sampling, TEXTS[code], terminal)
+    terminal.note(engine.loaded.origin)
+    terminal.note(talk.text("language", name=TEXTS[code]["name"], reason=TEXTS[code][reason]))
+    if not engine.loaded.tuned:
+        terminal.note(talk.text("untuned"))
+    source = talk.text("recommended", source=decoding.source) if decoding.source else talk.text("default")
+    mine = [talk.text("as_asked", names=", ".join(decoding.asked))] if decoding.asked else []
+    terminal.note(talk.text("decoding", values=decoding, reason="; ".join([source, *mine])))
+    terminal.note(talk.text("welcome"))
+    while (said := talk.read()) is not None:
+        if said.startswith("/"):
+            if not obey(talk, said):
+                break
+        elif said.strip():
+            talk.conversation.ask(said.strip())
+            talk.answer()
+    terminal.note(talk.text("bye"))

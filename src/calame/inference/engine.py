@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator
 from dataclasses import dataclass, field
 
 from calame.inference.batch import Batch
@@ -128,7 +128,7 @@ class Engine:
             self._changed.notify()
         return ticket
 
-    def stream(self, request: Request) -> Iterator[Piece]:
+    def stream(self, request: Request) -> Generator[Piece, None, None]:
         """The answer piece by piece. Whoever stops reading has cancelled it."""
         pieces: queue.SimpleQueue[Piece | Exception] = queue.SimpleQueue()
         ticket = self.submit(request, pieces.put)

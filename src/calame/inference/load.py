@@ -19,7 +19,7 @@ from calame.recipe.errors import refuse
 from calame.run import checkpoint
 from calame.run.files import read_json
 from calame.tokenizer.adopt import adopt
-from calame.tokenizer.policy import CHATML, ChatFormat
+from calame.tokenizer.policy import CHATML, TURN_START, ChatFormat
 from calame.tokenizer.tokenizer import Tokenizer, check_hash
 
 PASSED = "gate.json"
@@ -77,6 +77,19 @@ def in_bf16(loaded: Loaded) -> Loaded:
     return replace(loaded, model=model)
 
 
+def _template(folder: Path) -> str:
+    """The chat template of a Hugging Face folder, in its own file or, older, in the tokenizer's; empty: none."""
+    file, about = folder / "chat_template.jinja", folder / "tokenizer_config.json"
+    if file.is_file():
+        return file.read_text(encoding="utf-8")
+    return str(read_json(about).get("chat_template", "")) if about.is_file() else ""
+
+
+def to_speak(loaded: Loaded) -> Loaded:
+    """The same model in the type that its device computes in."""
+    return in_bf16(loaded) if loaded.device.compute == torch.bfloat16 else loaded
+
+
 def _of_run(path: Path, base: bool) -> Path | None:
     for folder in _tunings(path) if not base else ():
         if (newest := checkpoint.newest_valid(folder / "checkpoints")) and (folder / "done.json").is_file():
@@ -116,13 +129,13 @@ def load_checkpoint(folder: Path, device: str = "auto") -> Loaded:
 
 
 def load_huggingface(folder: Path, device: str = "auto") -> Loaded:
-    """A Llama in Hugging Face form with its tokenizer."""
+    """A model in Hugging Face form with its tokenizer. One of others is tuned if its template is a ChatML one."""
     config, weights = read_folder(folder, str(folder))
     model = Decoder(config)
     model.load_state_dict({name: tensor.float() for name, tensor in weights.items()})
     chosen = choose_device(device)
     exported = read_json(folder / PASSED) if (folder / PASSED).is_file() else {}
-    tuned = exported.get("tuned", (folder / "chat_template.jinja").is_file())  # ours have a template in any case
+    tuned = exported.get("tuned", TURN_START in _template(folder))  # ours have a template in any case
     tokenizer = adopt(str(folder), ChatFormat(**exported["chat"]) if "chat" in exported else CHATML)
     tokenizer = tokenizer.without_bos() if exported.get("bos") == "none" else tokenizer
     return Loaded(model.to(chosen.torch).eval(), tokenizer, chosen, tuned, str(folder))

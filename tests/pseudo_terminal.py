@@ -1,0 +1,72 @@
+"""A real terminal for tests: a function runs in a process of its own at the other end of a pty."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable
+
+CTRL_C, CTRL_D = "\x03", "\x04"
+
+
+class PseudoTerminal:
+    """What is typed goes through the terminal's line discipline: Ctrl-C is a signal to whoever runs there.
+
+    seen: all that has been shown. `run` is forked, so that nothing is imported again."""
+
+    def __init__(self, run: Callable[[], object]):
+        self.seen, self.looked = "", 0
+        self.process, self.end = pty.fork()
+        if self.process == 0:
+            _run_and_leave(run)
+
+    def type(self, text: str) -> None:
+        os.write(self.end, text.encode())
+
+    def wait_for(self, text: str, seconds: float = 20) -> str:
+        """Until `text` is shown, after what was waited for before. Returns what was shown up to it, and it."""
+        end = time.monotonic() + seconds
+        while text not in self.seen[self.looked :]:
+            assert time.monotonic() < end, f"no {text!r} in {self.seen[self.looked :]!r}"
+            self._read()
+        begin, self.looked = self.looked, self.seen.index(text, self.looked) + len(text)
+        return self.seen[begin : self.looked]
+
+    def leave(self, seconds: float = 20) -> int:
+        """The exit code, once the process has ended; what it still showed is in `seen`."""
+        end = time.monotonic() + seconds
+        while self._read():
+            assert time.monotonic() < end, f"it goes on: {self.seen[-300:]!r}"
+        os.close(self.end)
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
+    def _read(self) -> bool:
+        """Take in what is shown next, for at most a tenth of a second. False: it was closed."""
+        if select.select([self.end], [], [], 0.1)[0]:
+            try:
+                found = os.read(self.end, 4096)
+            except OSError:  # EIO: nobody is at the other end
+                return False
+            self.seen += found.decode(errors="replace").replace("\r\n", "\n")
+            return bool(found)
+        return True
+
+
+def _run_and_leave(run: Callable[[], object]) -> None:
+    code = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        sys.stdin, sys.stdout, sys.stderr = (os.fdopen(n, mode, closefd=False) for n, mode in enumerate("rww"))
+        run()
+        code = 0
+    except BaseException:
+        traceback.print_exc(file=sys.__stderr__)
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        os._exit(code)
