@@ -83,6 +83,15 @@ def energy(folder: Path) -> dict[str, tuple[float, bool]]:
     return found
 
 
+def measuring(folder: Path) -> dict[str, float]:
+    """Seconds that each stage's measurements on the way took, all attempts together."""
+    found: dict[str, float] = {}
+    for line in lines(folder / FILE):
+        if seconds := line.get("perf/evaluation_s"):
+            found[line["stage"]] = found.get(line["stage"], 0.0) + seconds
+    return found
+
+
 def attempts(path: Path, stage: str) -> int:
     """How often the stage has been started so far."""
     return max((line["attempt"] for line in lines(path) if line["stage"] == stage), default=0)
