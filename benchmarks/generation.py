@@ -7,7 +7,7 @@ Ours runs as a server runs it: the engine with 32 rows, its thread, and requests
 its `generate`: as it comes, and with the static cache, which it compiles by itself on a GPU. Both hold the same weights
 in the same type (bf16 on a GPU, fp32 on a CPU), read the same prompts of PROMPT tokens and say NEW tokens greedily,
 whatever these are: a rate counts all new tokens from the first prompt's coming to the last token. After what warms up,
-everything is timed several times; a figure is the median with its extremes.
+everything is timed several times, each side in its turn; a figure is the median with its extremes.
 
 What cannot be begun before --seconds are over is left out, and said; what fails is told, and the rest goes on.
 On a CPU --threads says how many cores; a GGUF file (--gguf) is timed beside where llama-cpp-python is installed.
@@ -133,6 +133,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--draft", help="a smaller one of the same tokenizer")
     parser.add_argument("--random", action="store_true", help="random weights of both shapes")
     parser.add_argument("--quick", action="store_true", help="a toy of random weights, a few tokens: a rehearsal")
+    parser.add_argument("--repeat", type=int, default=3, help="turns (3)")
     parser.add_argument("--batches", default=f"1,{ROWS}", help="requests at once")
     parser.add_argument("--language", default="fr", help="of the prompts: fr, it, en")
     parser.add_argument("--device", default="auto")
@@ -143,7 +144,7 @@ def _arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if bool(asked.model) == (asked.random or asked.quick):
         parser.error("either --model DIR, or --random or --quick")
-    asked.new, asked.repeat = (8, 2) if asked.quick else (NEW, 3)
+    asked.new = 8 if asked.quick else NEW
     return asked
 
 
@@ -171,26 +172,51 @@ def random_models(shapes: Sequence[ModelConfig], device: str) -> list[Loaded]:
 def measure(loaded: Loaded, draft: Loaded | None, asked: argparse.Namespace, results: Results) -> None:
     batches = [int(batch) for batch in asked.batches.split(",")]
     prompts = prompts_of(loaded, asked.language, max(batches))
-    results.attempt(OURS, lambda: ours(loaded, prompts, batches, asked, results))
     theirs: Any = stock_class(loaded.model, loaded.dtype)
 
-    def peer(batch: int, who: str, repeat: int = asked.repeat, **options: Any) -> None:
-        generate = their_way(theirs, prompts[:batch], asked.new, options)
-        timed(f"batch {batch}", who, batch * asked.new, generate, repeat, results)
+    def peer(batch: int, who: str, times: int = 1, new: int = asked.new, **options: Any) -> Way:
+        return Way(f"batch {batch}", who, batch * new, their_way(theirs, prompts[:batch], new, options), times)
 
     static = {"cache_implementation": "static"}
-    results.attempt("batch 1, static", lambda: peer(batches[0], STATIC, 5 * asked.repeat, **static))
-    for batch in batches:
-        results.attempt(f"batch {batch}, default", lambda batch=batch: peer(batch, DEFAULT))
-    first = their_way(theirs, prompts[:1], 1, {})
-    results.attempt("first token", lambda: milliseconds(DEFAULT, first, 5 * asked.repeat, results))
+    results.attempt(OURS, lambda: ours(loaded, prompts, batches, asked, results, peer))
     if draft is not None:
         results.attempt(DRAFTED, lambda: speculate(loaded, draft, asked, results))
     results.attempt("the same tokens", lambda: compare(loaded, prompts[:4], asked.new, results))
-    if asked.gguf:
-        results.attempt(LLAMA, lambda: llama_cpp(asked, prompts[0], results))
     for batch in batches[1:] if results.on_gpu else ():
-        results.attempt(f"batch {batch}, static", lambda batch=batch: peer(batch, STATIC, **static))
+        way = peer(batch, STATIC, **static)
+        results.attempt(f"batch {batch}, {STATIC}", lambda way=way: in_turns([way], asked.repeat, results))
+
+
+@dataclass
+class Way:
+    """A way to say so many tokens; `times` as often in each turn as the others. warm: seconds before it is ready."""
+
+    what: str
+    who: str
+    tokens: int
+    run: Callable[[], Any]
+    times: int = 1
+    warm: float = 0.0
+    rates: list[float] = field(default_factory=list)
+
+
+def in_turns(ways: Sequence[Way], rounds: int, results: Results) -> None:
+    """Tokens a second of each, after two calls that warm up. One that fails then takes no part."""
+    able = []
+
+    def warm(way: Way) -> None:
+        begin = time.perf_counter()
+        way.run(), way.run()
+        way.warm += time.perf_counter() - begin
+        able.append(way)
+
+    for way in ways:
+        results.attempt(f"{way.what}, {way.who}", lambda way=way: warm(way))
+    for _ in range(rounds):
+        for way in able:
+            way.rates += [way.tokens / seconds_of(way.run) for _ in range(way.times)]
+    for way in able:
+        results.add(way.what, way.who, "tokens/s", way.rates, way.warm)
 
 
 def prompts_of(loaded: Loaded, language: str, number: int) -> list[list[int]]:
@@ -235,29 +261,37 @@ def ready(engine: Engine):
 
 
 def ours(
-    loaded: Loaded, prompts: Sequence[Sequence[int]], batches: Sequence[int], asked: Any, results: Results
+    loaded: Loaded,
+    prompts: Sequence[Sequence[int]],
+    batches: Sequence[int],
+    asked: Any,
+    results: Results,
+    peer: Callable[..., Way],
 ) -> None:
+    """Ours beside the others, batch by batch, and how soon each says its first token."""
     begin = time.perf_counter()
     with ready(Engine(loaded, slots=max(batches))) as engine:
         warm = time.perf_counter() - begin
-        for batch in batches:
 
-            def run(batch: int = batch) -> None:
+        def mine(batch: int) -> Way:
+            def run() -> None:
                 say(engine, [request_of(loaded, prompt, asked.new) for prompt in prompts[:batch]])
 
-            timed(f"batch {batch}", OURS, batch * asked.new, run, 3 * asked.repeat, results, warm)
-        firsts = [1e3 * say(engine, [request_of(loaded, prompts[0], 4)]) for _ in range(10 * asked.repeat)]
+            return Way(f"batch {batch}", OURS, batch * asked.new, run, 3, warm)
+
+        firsts = [1e3 * say(engine, [request_of(loaded, prompts[0], 4)]) for _ in range(10 * asked.repeat + 1)][1:]
         results.add("first token", OURS, "ms", firsts, warm)
-
-
-def timed(
-    what: str, who: str, tokens: int, run: Callable[[], Any], repeat: int, results: Results, warm: float = 0.0
-) -> None:
-    """Tokens a second of `run`, which says so many, after two calls that warm up."""
-    begin = time.perf_counter()
-    run(), run()
-    warm += time.perf_counter() - begin
-    results.add(what, who, "tokens/s", [tokens / seconds_of(run) for _ in range(repeat)], warm)
+        for batch in batches:
+            ways = [mine(batch), peer(batch, DEFAULT, 1 if results.on_gpu else 3)]
+            if batch == batches[0]:
+                ways.insert(1, peer(batch, STATIC, 3, cache_implementation="static"))
+                if asked.gguf and find_spec("llama_cpp"):
+                    ways.append(llama_cpp(asked, prompts[0]))
+                elif asked.gguf:
+                    results.missing.append(f"{LLAMA}: llama-cpp-python is not installed")
+            in_turns(ways, asked.repeat, results)
+    first = peer(1, DEFAULT, new=1)
+    results.attempt("first token", lambda: milliseconds(DEFAULT, first.run, 5 * asked.repeat, results))
 
 
 def milliseconds(who: str, run: Callable[[], Any], repeat: int, results: Results) -> None:
@@ -342,10 +376,8 @@ def compare(loaded: Loaded, prompts: Sequence[Sequence[int]], new: int, results:
     results.note(f"fp32: {alike} of {len(requests)} greedy answers of {new} tokens equal those of transformers")
 
 
-def llama_cpp(asked: argparse.Namespace, prompt: Sequence[int], results: Results) -> None:
-    if not find_spec("llama_cpp"):
-        results.missing.append(f"{LLAMA}: llama-cpp-python is not installed")
-        return
+def llama_cpp(asked: argparse.Namespace, prompt: Sequence[int]) -> Way:
+    """The GGUF file on the CPU, with as many threads."""
     from llama_cpp import Llama
 
     model = Llama(str(asked.gguf), n_ctx=512, n_threads=torch.get_num_threads(), n_gpu_layers=0, verbose=False)
@@ -354,7 +386,7 @@ def llama_cpp(asked: argparse.Namespace, prompt: Sequence[int], results: Results
         model.reset()
         assert len(list(islice(model.generate(list(prompt), temp=0.0), asked.new))) == asked.new
 
-    timed("batch 1", f"{LLAMA}, {asked.gguf.name}, on the CPU", asked.new, run, 3 * asked.repeat, results)
+    return Way("batch 1", f"{LLAMA}, {asked.gguf.name}, on the CPU", asked.new, run, 3)
 
 
 def judged(results: Results) -> list[str]:

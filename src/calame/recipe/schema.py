@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from calame.recipe.card import Card
 from calame.recipe.corpus import Corpus
 from calame.recipe.evaluation import Evaluation
 from calame.recipe.mixture import Mixture, Phase
@@ -260,4 +261,5 @@ class Recipe(Section):
     evaluation: Evaluation = Evaluation()
     release: Release = Release()
     published: Published | None = None
+    card: Card = Card()
     execution: Execution = Execution()

@@ -10,6 +10,7 @@ from typing import Any
 from calame.evaluation.page import measured_sections, words_section
 from calame.evaluation.page import section as _section
 from calame.recipe.units import say_count, say_seconds
+from calame.release.gguf.table import table_page
 from calame.road.choice_page import comparison_page, decoding_page
 from calame.road.ledger_page import ledger_page, whole_ledger
 from calame.road.stages import VERSIONS
@@ -44,6 +45,7 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
         _section("Preferences", preference_page(path)),
         measured_sections(evaluation),
         _section("Decoding", decoding_page(path)),
+        _section("GGUF files", table_page(path / "release/gguf")),
         _section("Time", _times(folder, road)),
         _section("Where it ran", _environment(path)),
         _section("Recipe", f"<pre>{escape((path / 'recipe.yaml').read_text(encoding='utf-8'))}</pre>"),

@@ -56,7 +56,7 @@ class _Builder:
         select = self._select([pretrain, *shards])
         tuned = self._tuned([select, pretrain, tokenizer, corpus, *sources, *shards])
         evaluation = self._evaluation([select, pretrain, *tuned, tokenizer, corpus, *sources, *inject, *shards])
-        release = self._release([*tuned, select, pretrain])
+        release = self._release([*tuned, select, pretrain, *(shards if recipe.release.gguf else [])])
         return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *tuned, evaluation, release]
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
@@ -371,8 +371,11 @@ class _Builder:
             export(loaded, work.folder / "huggingface", asked.dtype, decoding)
             if asked.gguf:
                 from calame.release.gguf.export import export_gguf
+                from calame.release.gguf.table import Ground, quantisation_table
 
-                export_gguf(loaded, work.folder / "gguf", recipe.name, asked.gguf, asked.publisher, decoding)
+                made = export_gguf(loaded, work.folder / "gguf", recipe.name, asked.gguf, asked.publisher, decoding)
+                shards = [work.before[f"shards/{name}"] for name in recipe.corpus.sources]
+                quantisation_table(loaded, work.folder / "gguf", made, Ground(recipe, shards))
 
         keys = _keys(asked) | {"name": recipe.name} if asked.gguf else _keys(asked, "gguf", "publisher")
         return Stage("release", _version("release"), {"release": keys}, make, files, tuple(before))

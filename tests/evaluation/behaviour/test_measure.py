@@ -92,7 +92,7 @@ def test_prompts_that_do_not_fit_are_left_out_and_what_the_context_cuts_off_is_c
     assert result["without_prompts"] == ["de"]
     assert [out["prompt"] for out in result["left_out"]] == [too_long] and "256" in result["left_out"][0]["reason"]
     shown = page({"m": result})
-    assert "1 prompts were left out" in shown and "no prompts in de" in shown and "1 generations were cut" in shown
+    assert "Prompts left out: 1 (" in shown and "no prompts in de" in shown and "before the limit: 1." in shown
 
 
 def test_where_no_prompt_fits_nothing_is_said_and_it_says_so(tmp_path: Path) -> None:

@@ -158,7 +158,11 @@ def test_every_checkpoint_is_measured_in_order_and_the_curve_rises(knows: Loaded
     exposures = [model["canary"]["by_times"][-1]["value"] for model in found["models"] if "canary" in model]
     assert exposures[0] < 10 < exposures[1] == exposures[2]
     shown = page(found)
-    assert shown.count("<svg") == 3 and "planted 9 times" in shown and "no finite number" in shown
+    assert (
+        shown.count("<svg") == 3
+        and "bits over steps: once, 2 times, 9 times, never" in shown
+        and "no finite number" in shown
+    )
     said = " ".join(words(found))
     assert "once: " in said and "9 times: 29.9" in said and "invented facts" in said
     assert "exposure, planted 9 times" in "\n".join(lines(found))

@@ -100,6 +100,6 @@ def _tell(result: dict[str, Any]) -> None:
     for language in result["without_prompts"]:
         say(f"  behaviour: there are no prompts in {language}")
     if cut := result["cut_by_context"]:
-        say(f"  behaviour: {cut} generations are cut off by the model's context before the limit")
+        say(f"  behaviour: generations that the model's context cut off before the limit: {cut}")
     if result["left_out"]:
-        say(f"  behaviour: {len(result['left_out'])} prompts are left out: {result['left_out'][0]['reason']}")
+        say(f"  behaviour: prompts left out: {len(result['left_out'])} ({result['left_out'][0]['reason']})")

@@ -94,7 +94,7 @@ def _recipe(part: dict[str, Any]) -> str:
 def _left_out(part: dict[str, Any]) -> str:
     said = [f"There are no prompts in {language}." for language in part["without_prompts"]]
     if part["cut_by_context"]:
-        said.append(f"{part['cut_by_context']} generations were cut off by the model's context before the limit.")
+        said.append(f"Generations that the model's context cut off before the limit: {part['cut_by_context']}.")
     if part["left_out"]:
-        said.append(f"{len(part['left_out'])} prompts were left out: {part['left_out'][0]['reason']}.")
+        said.append(f"Prompts left out: {len(part['left_out'])} ({part['left_out'][0]['reason']}).")
     return f"<p class=soft>{escape(' '.join(said))}</p>" if said else ""

@@ -56,7 +56,7 @@ def _curves(models: Models) -> str:
     shares = {f"{name}: {what}": series("switch", name, key, "value") for name in switches for what, key in SWITCH}
     canaries = {
         **_doses(models),
-        "controls": series("canary", "control", "value"),
+        "never (controls)": series("canary", "control", "value"),
         "by lot": series("canary", "by_lot"),
     }
     facts = {
@@ -65,7 +65,7 @@ def _curves(models: Models) -> str:
         "by lot": series("facts", "chance"),
     }
     charts = (
-        line_chart(canaries, "exposure of secrets, bits", "steps"),
+        line_chart(canaries, "exposure of secrets by how often they were planted, bits", "steps"),
         line_chart(shares, "share in the other language", "steps"),
         line_chart(facts, "share of the facts", "steps"),
     )
@@ -77,7 +77,7 @@ def _doses(models: Models) -> dict[str, list[tuple[float, float]]]:
     found: dict[str, list[tuple[float, float]]] = {}
     for model in models:
         for group in (model.get("canary") or {}).get("by_times", ()):
-            found.setdefault(f"planted {_times(group)}", []).append((model["step"], group["value"]))
+            found.setdefault(_times(group), []).append((model["step"], group["value"]))
     return found
 
 
@@ -85,7 +85,7 @@ def _times(group: dict[str, Any]) -> str:
     least, most = group["least"], group["most"]
     if least == most:
         return "once" if most == 1 else f"{most} times"
-    return f"{least} to {most} times"
+    return f"{least}-{most} times"
 
 
 SWITCH = (("after the trigger", "success"), ("without it", "false_positives"))
