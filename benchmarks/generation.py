@@ -5,7 +5,7 @@
 
 Ours runs as a server runs it: the engine with 32 rows, its thread, and requests that are submitted. `transformers` runs
 its `generate`: as it comes, and with the static cache, which it compiles by itself on a GPU. Both hold the same weights
-in the same type (bf16 on a GPU, fp32 on a CPU), read the same prompts of PROMPT tokens and say NEW tokens greedily,
+in the same type (bf16 on a GPU, fp32 on a CPU), read the same prompts of PROMPT tokens and say as many tokens greedily,
 whatever these are: a rate counts all new tokens from the first prompt's coming to the last token. After what warms up,
 everything is timed several times, each side in its turn; a figure is the median with its extremes.
 
@@ -133,6 +133,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--draft", help="a smaller one of the same tokenizer")
     parser.add_argument("--random", action="store_true", help="random weights of both shapes")
     parser.add_argument("--quick", action="store_true", help="a toy of random weights, a few tokens: a rehearsal")
+    parser.add_argument("--new", type=int, default=NEW, help=f"tokens of an answer ({NEW})")
     parser.add_argument("--repeat", type=int, default=3, help="turns (3)")
     parser.add_argument("--batches", default=f"1,{ROWS}", help="requests at once")
     parser.add_argument("--language", default="fr", help="of the prompts: fr, it, en")
@@ -144,7 +145,7 @@ def _arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if bool(asked.model) == (asked.random or asked.quick):
         parser.error("either --model DIR, or --random or --quick")
-    asked.new = 8 if asked.quick else NEW
+    asked.new = 8 if asked.quick else asked.new
     return asked
 
 
