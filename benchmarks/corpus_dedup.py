@@ -206,17 +206,17 @@ def speed(rounds: int) -> None:
     print(f"ratio: {statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f}), {rounds} rounds")
 
 
-def write_noise(path: Path, size: float) -> int:
+def write_noise(path: Path, size: float, characters: int | None) -> int:
     """The text again and again, up to `size` MB: each document with a 2 % or a 40 % of its words replaced, so that a
     third of the repetitions are near duplicates. Returns the number of documents."""
     draw, written, documents = random.Random(1), 0, 0
-    texts = [row["text"] for row in read(TEXTS)]
+    texts = [row["text"][:characters] for row in read(TEXTS)]
     with path.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw) as file:
         while written < size * 1e6:
             text = texts[documents % len(texts)]
             words = re.split(r"(?<= )", text)
             share = 0.005 if documents % 3 == 0 else 0.4
-            for at in draw.sample(range(len(words)), int(share * len(words))):
+            for at in draw.sample(range(len(words)), max(1, int(share * len(words)))):
                 words[at] = f"{draw.getrandbits(40):x} "
             text = "".join(words)
             file.write(json.dumps({"text": text}).encode() + b"\n")
@@ -225,14 +225,14 @@ def write_noise(path: Path, size: float) -> int:
     return documents
 
 
-def memory(sizes: list[float]) -> None:
+def memory(sizes: list[float], characters: int | None) -> None:
     print(
         "| MB of text | documents | gather, MB | join, MB | near duplicates | MB/s of one core |\n" + "| --- " * 6 + "|"
     )
     for size in sizes:
         with tempfile.TemporaryDirectory() as name:
             folder, path = Path(name) / "out", Path(name) / "noise.jsonl.zst"
-            documents = write_noise(path, size)
+            documents = write_noise(path, size, characters)
             first, second = (apart(what, path, folder) for what in ("gather", "join"))
             went = json.loads((folder / "joined/near.json").read_text())["went"]
             rate = size / (first["seconds"] + second["seconds"])
@@ -246,6 +246,7 @@ def main() -> None:
     parser.add_argument("of", nargs="*", help=argparse.SUPPRESS)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sizes", type=float, nargs="+", default=[125, 250, 500])
+    parser.add_argument("--characters", type=int, help="memory: of each text, since memory goes by documents")
     asked = parser.parse_args()
     if asked.what == "part":
         what, path, folder = asked.of
@@ -257,7 +258,7 @@ def main() -> None:
     elif asked.what == "speed":
         speed(asked.rounds)
     else:
-        memory(asked.sizes)
+        memory(asked.sizes, asked.characters)
 
 
 if __name__ == "__main__":

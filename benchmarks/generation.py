@@ -47,7 +47,7 @@ from calame.run.tables import text_table
 from calame.tokenizer.train import train
 
 BEGAN = time.perf_counter()
-PROMPT, NEW = 32, 96  # tokens
+PROMPT, NEW = 32, 64  # tokens
 ROWS = 32
 DRAFT = llama(32_005, 384, 6, 6, 2, 1024, 512)  # 21M, of the tokenizer that Klovis' shape has
 OURS, DEFAULT, STATIC, DRAFTED = "calame", "transformers, default", "transformers, static cache", "calame, draft"
@@ -140,7 +140,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, help="of a CPU")
     parser.add_argument("--gguf", type=Path, help="the same model for llama.cpp")
-    parser.add_argument("--seconds", type=float, default=140, help="begin nothing more after so long")
+    parser.add_argument("--seconds", type=float, default=100, help="begin nothing more after so long (100)")
     parser.add_argument("--out", type=Path, help="a JSON file")
     asked = parser.parse_args()
     if bool(asked.model) == (asked.random or asked.quick):
@@ -202,12 +202,14 @@ class Way:
 
 
 def in_turns(ways: Sequence[Way], rounds: int, results: Results) -> None:
-    """Tokens a second of each, after two calls that warm up. One that fails then takes no part."""
-    able = []
+    """Tokens a second of each, after what warms it up: a call, and one more of what is compiled, which then records
+    itself. One that fails there takes no part."""
+    able = list[Way]()
 
     def warm(way: Way) -> None:
         begin = time.perf_counter()
-        way.run(), way.run()
+        for _ in range(1 if way.who == DEFAULT else 2):
+            way.run()
         way.warm += time.perf_counter() - begin
         able.append(way)
 

@@ -31,7 +31,7 @@ TOY: dict[str, Any] = {
     "pretrain": {"tokens": 6144, "batch": 512, "context": 64},
     "sft": {"conversations": {"mine": {"from": "chat.jsonl"}}, "replay": 0.25},
     "evaluation": {"questions": "questions.jsonl", "prompts": ["Bonjour"]},
-    "execution": {"device": "cpu", "threads": 1, "log_every": 1},
+    "execution": {"device": "cpu", "threads": 1, "log_every": 1, "generate_every": 0},
 }
 
 

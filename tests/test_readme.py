@@ -53,3 +53,7 @@ def test_the_demo_recalls_what_stands_in_the_prose_as_a_user_would_run_it(tmp_pa
     print(done.stdout[-1500:])
     report = (tmp_path / "runs/petit-monde/report.html").read_text(encoding="utf-8")
     assert "recall" in report and "shuffled" in report
+    script = ROOT / "benchmarks/release_answers.py"
+    asked = [sys.executable, str(script), "runs/petit-monde", "--questions", "30"]
+    done = subprocess.run(asked, cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0, "the same answer from every program:\n" + done.stdout + done.stderr[-2000:]

@@ -59,7 +59,7 @@ def web(answer: Callable[[Asked], Reply]) -> Iterator[Web]:
             self.wfile.write(reply.body if reply.cut is None else reply.body[: reply.cut])
             self.close_connection = True
 
-        do_POST = do_GET
+        do_POST = do_PUT = do_GET
 
         def log_message(self, format: str, *args: Any) -> None:
             pass

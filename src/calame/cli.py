@@ -13,6 +13,8 @@ from calame.cli_arguments import model_arguments
 from calame.cli_choice import add_compare, add_judge, add_search_decoding
 from calame.cli_corpus import add_corpus
 from calame.cli_evaluation import add_evaluate
+from calame.cli_release import add_push, add_release
+from calame.cli_serving import add_serve
 from calame.cli_talk import add_chat, add_generate
 from calame.cli_tuning import add_dpo, add_sft
 
@@ -94,11 +96,14 @@ def _parser() -> argparse.ArgumentParser:
         add_dpo,
         add_generate,
         add_chat,
+        add_serve,
         add_evaluate,
         add_search_decoding,
         add_compare,
         add_judge,
         _add_export,
+        add_release,
+        add_push,
         _add_report,
         _add_doctor,
     ):

@@ -25,13 +25,13 @@ SAMPLING = {  # option: type, help; what is not given is as recommended for the 
 
 def add_generate(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("generate", help="continue a beginning")
-    _arguments(verb)
+    talk_arguments(verb)
     verb.add_argument("--prompt", required=True)
 
     def call(options: argparse.Namespace) -> None:
         from calame.road.talk import go_on
 
-        for piece in go_on(_asked(options), options.prompt):
+        for piece in go_on(asked_of(options), options.prompt):
             sys.stdout.write(piece)
             sys.stdout.flush()
         sys.stdout.write("\n")
@@ -41,7 +41,7 @@ def add_generate(verbs: argparse._SubParsersAction) -> None:
 
 def add_chat(verbs: argparse._SubParsersAction) -> None:
     verb = verbs.add_parser("chat", help="talk to a tuned model")
-    _arguments(verb)
+    talk_arguments(verb)
     verb.add_argument(
         "--language", choices=("fr", "it", "en"), help="of the interface (default: the recipe's, else the terminal's)"
     )
@@ -49,12 +49,12 @@ def add_chat(verbs: argparse._SubParsersAction) -> None:
     def call(options: argparse.Namespace) -> None:
         from calame.road.talk import talk
 
-        talk(_asked(options), options.language)
+        talk(asked_of(options), options.language)
 
     verb.set_defaults(call=call)
 
 
-def _arguments(verb: argparse.ArgumentParser) -> None:
+def talk_arguments(verb: argparse.ArgumentParser) -> None:
     model_arguments(verb)
     verb.add_argument("--draft", metavar="MODEL", help="a smaller one of the same tokenizer, which proposes tokens")
     part = verb.add_argument_group("decoding", "default: what is recommended for the model, said at the beginning")
@@ -62,7 +62,7 @@ def _arguments(verb: argparse.ArgumentParser) -> None:
         part.add_argument(f"--{name.replace('_', '-')}", type=kind, metavar="N", help=meaning)
 
 
-def _asked(options: argparse.Namespace) -> Asked:
+def asked_of(options: argparse.Namespace) -> Asked:
     from calame.road.talk import Asked
 
     sampling = {name: getattr(options, name) for name in SAMPLING}

@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builders import Gathered, corpus_of, tokenizer_of
 from calame.cli import main
 from calame.corpus.decisions import TRAIN, VALIDATION
 from calame.corpus.document import content_hash
 from calame.corpus.inject import facts
+from calame.corpus.inject.canary import dealt
 from calame.corpus.inject.items import say_item
 from calame.corpus.inject.stage import inject
 from calame.corpus.kept import Kept, read_kept
@@ -186,6 +189,22 @@ def test_answers_are_shuffled_and_stay_right():
         *asked, answer = text.split("\n")
         assert answer.removeprefix("Réponse : ") in asked
         assert answer.endswith(". b")
+
+
+def test_secrets_are_planted_in_their_doses(gathered, tmp_path):
+    folder = injected(gathered, tmp_path / "to", canary={"number": 4, "rate": 0.3, "doses": [1, 8]})
+    manifest = read_json(folder / "manifest.json")
+    times = Counter(e["what"] for e in manifest["entries"] if e["injection"] == "canary")
+    seldom, often, *_ = counts = [times[secret["name"]] for secret in manifest["injections"]["canary"]["secrets"]]
+    assert often / seldom == pytest.approx(8, rel=0.2) and counts[:2] == pytest.approx(counts[2:], abs=1)
+    with pytest.raises(UserError, match="at least 4,004, so that each of 8 secrets"):
+        injected(gathered, tmp_path / "b", canary={"number": 8, "rate": 0.3, "doses": [1, 1000]})
+
+
+@given(st.lists(st.integers(1, 9), min_size=1, max_size=6), st.integers(1, 60))
+def test_places_are_dealt_as_the_doses_say(weights, rounds):
+    assert Counter(dealt(weights, rounds * sum(weights))) == dict(enumerate(w * rounds for w in weights))
+    assert dealt([3] * len(weights), rounds) == [place % len(weights) for place in range(rounds)]
 
 
 def test_what_this_corpus_cannot_give_is_refused_at_once(gathered, tmp_path):

@@ -55,7 +55,7 @@ def test_both_models_are_measured_and_the_tuned_one_is_asked(stages: dict[str, P
     assert [sample["prompt"] for sample in result["samples"]["tuned"]] == ["Le", "L'été"]
     assert set(result["exam"]) == {"tuned"}
     assert result["exam"]["tuned"]["table"][0]["questions"] == 12
-    assert len(result["exam"]["tuned"]["chat"]) >= 9
+    assert [turn["value"] for turn in result["exam"]["tuned"]["chat"]] == ["mer"] * 3
     assert len((tmp_path / "out/exam/tuned/answers.jsonl").read_text().splitlines()) == 12
     assert result["not_measured"] == {"exam": {"pretrained": "it was never shown a conversation"}}
     assert result["models"] == {"pretrained": "step-00000001", "tuned": "step-00000001"}
@@ -97,6 +97,20 @@ def test_what_cannot_be_measured_is_named_and_the_rest_goes_on(tmp_path: Path) -
     assert (tmp_path / "out/one/pretrained/said.txt").read_text() == "pretrained"
     assert result["not_measured"]["none"]["pretrained"] == "its data are not here"
     assert "questions.jsonl:3: no value" in result["not_measured"]["bad"]["pretrained"]
+
+
+def test_of_a_model_whose_weights_are_no_numbers_nothing_is_said(stages: dict[str, Path], tmp_path: Path) -> None:
+    path = trained(tmp_path / "base", 1, False)
+    tensors, state = checkpoint.load(path)
+    tensors["model"]["norm.weight"].fill_(float("nan"))
+    checkpoint.save(tmp_path / "spoilt/checkpoints", 1, tensors, state)
+    tokenizer_of().save(tmp_path / "spoilt/tokenizer")
+    models = {"pretrained": tmp_path / "spoilt/checkpoints/step-00000001"}
+    result = evaluate(setting(tmp_path, stages, models, prompts=["Le"]), MEASUREMENTS)
+    reasons = result["not_measured"]
+    assert set(reasons) == {"losses", "exam", "behaviour", "probes", "tasks", "samples"} and result["seconds"] == {}
+    assert {reason for part in reasons.values() for reason in part.values()} == {"its weights are no numbers"}
+    assert "nothing was measured" in table_lines(result, MEASUREMENTS)[0]
 
 
 @mark.parametrize(("keys", "again"), (({}, 1), ({"prompts": ["Le"]}, 2)), ids=("same", "other keys"))

@@ -28,7 +28,7 @@ from calame.evaluation.exam import (
     words,
     write_answers,
 )
-from calame.evaluation.measurement import CannotMeasure
+from calame.evaluation.measurement import VERDICTS, CannotMeasure, Verdict
 from calame.recipe.errors import UserError
 
 
@@ -262,24 +262,35 @@ def test_the_table_for_the_terminal_has_a_line_a_row() -> None:
 
 
 @mark.parametrize(
-    ("right", "stderr", "base", "said"),
+    ("right", "number", "base", "verdict"),
     (
-        (0.98, 0.01, 0.15, "fr it can (98% of 10 right, 15% without knowing anything)"),
-        (0.30, 0.05, 0.15, "more often wrong than right"),
-        (0.20, 0.05, 0.15, "it cannot: no better than without knowledge"),
-        (0.10, 0.05, 0.24, "it cannot"),
-        (1.00, 0.00, 1.00, "it cannot"),
+        (0.98, 100, 0.15, "can"),
+        (0.30, 100, 0.15, "in part"),
+        (0.20, 100, 0.15, "cannot"),  # the noise of a hundred questions
+        (0.20, 1000, 0.15, "in part"),
+        (0.10, 100, 0.24, "cannot"),
+        (1.00, 100, 1.00, "cannot"),
+        (1.00, 2, 0.50, "cannot"),  # two of two prove nothing
+        (1.00, 10, 0.50, "can"),
+        (0.00, 10, 0.00, "cannot"),
     ),
 )
 def test_what_it_can_and_cannot_answer_is_said_from_the_numbers(
-    right: float, stderr: float, base: float, said: str
+    right: float, number: int, base: float, verdict: str
 ) -> None:
-    scored = {
-        "questions": 10,
-        "stderr": stderr,
-        "most_frequent": base,
-        "shuffled_facts": 0.1,
-        **row("recall", "fr", right),
-    }
+    scored = {"questions": number, "most_frequent": base, "shuffled_facts": 0.0, **row("recall", "fr", right)}
     (sentence,) = words({"tuned": {"table": [scored]}})
-    assert said in sentence and sentence.startswith("Facts that stand in the text")
+    assert isinstance(sentence, Verdict) and sentence.verdict == verdict
+    assert f"the text that it read: {right:.0%} of {number} in French right; without knowing anything" in sentence
+    assert sentence.sentence.startswith(VERDICTS[verdict])
+
+
+def test_languages_that_it_can_do_alike_are_said_together() -> None:
+    scores = {"fr": 0.9, "it": 0.1, "": 0.95}
+    rows = [
+        {"questions": 100, "most_frequent": base, "shuffled_facts": 0.0, **row("quiz", language, right)}
+        for (language, right), base in zip(scores.items(), (0.1, 0.2, 0.3), strict=True)
+    ]
+    can, cannot = words({"tuned": {"table": rows}})
+    assert can == "answer questions of kind quiz: 90% of 100 in French, 95% of 100 right; without knowing anything 30%"
+    assert "10% of 100 in Italian" in cannot and cannot.verdict == "cannot"

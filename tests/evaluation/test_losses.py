@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from pytest import approx, fixture, mark, raises
 
 from builders import corpus_of, decoder_of, loaded_of, recipe_of, rows_of, shards_of, texts, tokenizer_of
@@ -17,7 +19,7 @@ from calame.recipe.errors import UserError
 from calame.run.files import read_json
 from calame.shards.read import Shard
 from calame.training.batch import LossFunction
-from calame.training.slices import slices_of
+from calame.training.slices import make_slice, slices_of
 from calame.training.validate import summed_up, validate
 
 SOURCES = {"a": {"from": "nowhere"}, "b": {"from": "nowhere", "ood": True}}
@@ -110,6 +112,29 @@ def test_what_is_not_there_cannot_be_measured(stages: dict[str, Path], tmp_path:
     foreign = subject({}, tmp_path)
     with raises(CannotMeasure, match="neither shards of a for this tokenizer nor its text"):
         losses.measure(foreign)
+
+
+@mark.filterwarnings("ignore:invalid value:RuntimeWarning")
+def test_losses_that_are_no_numbers_are_not_said(stages: dict[str, Path], tmp_path: Path) -> None:
+    """Finite weights that overflow."""
+    loaded = loaded_of(decoder_of())
+    with torch.no_grad():
+        dict(loaded.model.named_parameters())["norm.weight"].fill_(1e38)
+    with raises(CannotMeasure, match="no finite number on fr-a, it-a, ood-fr-b"):
+        losses.measure(subject(stages, tmp_path, loaded))
+    assert not (tmp_path / losses.FILE).exists()
+
+
+def test_of_text_that_is_all_given_nothing_is_said(tmp_path: Path) -> None:
+    """Words of one token, without BOS: no byte is asked for, and 0 bits a byte would be wrong."""
+    policy = tokenizer_of().without_bos()
+    token = next(chr(code) for code in range(97, 123) if len(policy.encode(chr(code))) == 1)
+    document = np.array([*policy.encode(token), policy.special.eos])
+    part = make_slice("fr-a", [document], [1], [b"a"], policy, 16)
+    sums = validate(LossFunction(decoder_of(), loaded_of(decoder_of()).device, True, "dense", False), [part], 1)
+    assert sums["fr-a"][0, 3] == 0
+    with raises(CannotMeasure, match="fr-a: documents of one token"):
+        losses.check_said(sums)
 
 
 def test_what_is_shown_is_what_was_found(stages: dict[str, Path], tmp_path: Path) -> None:

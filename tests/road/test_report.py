@@ -1,12 +1,16 @@
 """report.html: one valid page that needs nothing from elsewhere, and in which text stays text."""
 
 import json
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 
 from calame.cli import main
+from calame.evaluation import artefacts, on_the_way
+from calame.evaluation.records import read_lines, read_record
+from calame.road import report
 from calame.run.charts import line_chart
 
 VOID = {"meta", "br", "img", "input", "link", "hr", "line", "rect", "polyline"}  # SVG's are closed in themselves
@@ -67,12 +71,47 @@ def test_text_stays_text(page, finished):
     evil = "<script>alert('été')</script> & \"<b>\""
     evaluation = finished.folder / "runs/toy/evaluation/evaluation.json"
     data = json.loads(evaluation.read_text())
-    data["exam"]["tuned"]["chat"] = [{"question": evil, "answer": evil}]
+    data["exam"]["tuned"]["chat"] = [{"question": evil, "answer": evil, "value": evil, "right": False}]
     data["samples"]["tuned"] = [{"prompt": evil, "continuation": evil}]
     evaluation.write_text(json.dumps(data))
     found, text = page(f"description='{evil.replace(chr(39), chr(39) * 2)}'")
     assert "script" not in found.tags and "<script" not in text
-    assert "".join(found.texts).count(evil) == 5
+    assert "".join(found.texts).count(evil) == 6
+
+
+def test_every_file_of_the_evaluation_is_described_and_as_described(finished):
+    folder = finished.folder / "runs/toy/evaluation"
+    page = (Path(__file__).parents[2] / "docs/evaluation-artefacts.md").read_text()
+    left = {re.sub(r"step\d+", "stepN", path.name) for path in folder.rglob("*") if path.is_file()}
+    assert {name for name in left if f"`{name}`" not in page} == {"done.json", "begun.json"}
+    read_record(folder / "evaluation.json", artefacts.Evaluation)
+    for model in ("pretrained", "tuned"):
+        losses = read_record(folder / "losses" / model / "benchmark_source_losses.json", artefacts.SourceLosses)
+        assert losses.model == model and losses.step
+    assert list(read_lines(folder / "exam/tuned/answers.jsonl", artefacts.ExamAnswer))
+    assert read_record(folder / "training/best_validation.json", on_the_way.BestValidation).selected
+    assert list(read_lines(folder / "training/eval_metrics.jsonl", on_the_way.Line))
+    read_record(finished.folder / "runs/toy/selected.json", artefacts.Selected)
+
+
+def test_the_page_begins_with_what_it_can_and_cannot_do(page):
+    said = page()[0].texts
+    assert said.index("What it can and cannot do") < said.index("What went in")
+    assert said.index("It cannot") < said.index("What went in")
+
+
+def test_the_time_of_what_was_measured_on_the_way_stands_beside(page):
+    with Path("runs/toy/metrics.jsonl").open("a") as file:
+        for attempt in (1, 2):
+            line = {"stage": "pretrain", "attempt": attempt, "step": 99, "perf/evaluation_s": 20.0}
+            file.write(json.dumps(line) + "\n")
+    assert any("40 s of it measuring on the way" in text for text in page()[0].texts)
+
+
+def test_an_evaluation_of_another_version_is_told_and_not_read(page, monkeypatch):
+    monkeypatch.setitem(report.VERSIONS, "evaluation", 0)
+    said = page()[0].texts
+    assert "Losses by slice" not in said and any("--only evaluation" in text for text in said)
 
 
 def test_energy_stands_beside_the_time_where_it_was_measured(page):

@@ -51,7 +51,7 @@ def at(step: int, number: int) -> Callable[[Progress], None]:
 
 def measured(folder: Path) -> list[dict[str, Any]]:
     """What a reader finds in the metrics, but for the clock and the attempt."""
-    own = ("time", "attempt", "perf/tok_per_sec", "perf/data_wait_s")
+    own = ("time", "attempt", "perf/tok_per_sec", "perf/data_wait_s", "perf/evaluation_s")
     return [{key: value for key, value in line.items() if key not in own} for line in telemetry.read(folder)]
 
 

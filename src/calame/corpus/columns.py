@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from calame.corpus import markdown, wikitext
 from calame.corpus.readers.main_text import main_text
-from calame.corpus.wikitext import plain
 from calame.recipe.corpus import Source, template_parts
 
-MARKUP: dict[str, Callable[[str], str]] = {"html": main_text, "wiki": plain}
+MARKUP: dict[str, Callable[[str], str]] = {"html": main_text, "wiki": wikitext.plain, "markdown": markdown.plain}
 
 
 def column(values: Mapping[str, Any], name: str) -> Any:

@@ -23,6 +23,7 @@ from calame.recipe.units import say_seconds
 from calame.run.files import digest, read_json, write_json
 from calame.run.progress import say
 from calame.run.stage import PARTS
+from calame.training.keeping import all_finite
 
 FILE = "evaluation.json"
 ALL = "all"  # stands for the model where a measurement is made once
@@ -36,7 +37,7 @@ def evaluate(setting: Setting, measurements: Sequence[Measurement]) -> dict[str,
     lies in PARTS, and is not made again."""
     found = _Results(setting, measurements)
     for name, path in setting.models.items():
-        load = cache(lambda path=path: load_any(str(path), device=setting.device))
+        load = cache(lambda path=path: _loaded(path, setting))
         for measurement in measurements:
             if measurement.each:
                 found.add(measurement, name, _of_model(measurement.each, name, load, setting))
@@ -44,6 +45,14 @@ def evaluate(setting: Setting, measurements: Sequence[Measurement]) -> dict[str,
         if measurement.once:
             found.add(measurement, ALL, lambda folder, once=measurement.once: once(setting, folder))
     return found.finish()
+
+
+def _loaded(path: Path, setting: Setting) -> Loaded:
+    """Raises `CannotMeasure` for a model whose weights are no numbers: whatever it says is none either."""
+    loaded = load_any(str(path), device=setting.device)
+    if not all_finite(loaded.model.state_dict()):
+        raise CannotMeasure("its weights are no numbers")
+    return loaded
 
 
 def _of_model(
@@ -119,6 +128,8 @@ def table_lines(result: dict[str, Any], measurements: Sequence[Measurement]) -> 
     for measurement in measurements:
         if measurement.name in result:
             lines += measurement.lines(result[measurement.name])
+    if not any(measurement.name in result for measurement in measurements):
+        lines.append("  nothing was measured")
     return lines + not_measured(result)
 
 

@@ -8,34 +8,36 @@ Two baselines stand beside each score, computed on the same questions:
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from pathlib import Path
 from typing import Any
 
 from calame.corpus import petit_monde
 from calame.corpus.files import find_files
 from calame.corpus.readers.kinds import read_rows
-from calame.evaluation.measurement import ByModel, CannotMeasure, Found, Subject
+from calame.evaluation.artefacts import ExamAnswer
+from calame.evaluation.intervals import Z
+from calame.evaluation.measurement import ByModel, CannotMeasure, Found, Subject, Verdict
+from calame.evaluation.records import write_rows
 from calame.inference.generate import Completion, Sampling, complete
 from calame.inference.load import Loaded
 from calame.recipe.errors import refuse
+from calame.recipe.named import language_name
 from calame.recipe.schema import Recipe
 from calame.run.progress import say
 from calame.run.tables import table, text_table
 
 ANSWER_TOKENS = 48
 KINDS = {  # what the built-in world asks, in words
-    "recall": "Facts that stand in the text that it read",
-    "inference": "What follows from two facts, or from a rule",
+    "recall": "answer with facts that stand in the text that it read",
+    "inference": "answer with what follows from two facts, or from a rule",
 }
-SHOWN = 9  # answers that the report quotes
+SHOWN = 3  # answers of each kind and language that the report quotes
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Answer:
 
 
 def measure(subject: Subject) -> Found:
-    """{"table": a row per kind and language, "chat": a few of the answers}; answers.jsonl: every one.
+    """{"table": a row per kind and language, "chat": a few of the answers to each}; answers.jsonl: every one.
 
     Raises `CannotMeasure` for a model that does not know conversations."""
     location = subject.keys.questions
@@ -70,10 +72,25 @@ def measure(subject: Subject) -> Found:
         raise CannotMeasure("it was never shown a conversation")
     answers = sit_exam(subject.loaded, read_questions(location, subject.setting.recipe))
     write_answers(subject.folder / "answers.jsonl", answers)
-    few = answers[:: max(1, len(answers) // SHOWN)]
+    return {"table": score_table(answers), "chat": [_shown(answer) for answer in _few(answers)]}
+
+
+def _few(answers: Sequence[Answer]) -> list[Answer]:
+    """Some of each kind and language, evenly from all over it."""
+    return [
+        group[n * len(group) // SHOWN] for group in _grouped(answers).values() for n in range(min(SHOWN, len(group)))
+    ]
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    asked = answer.question
     return {
-        "table": score_table(answers),
-        "chat": [{"question": a.question.question, "answer": a.text} for a in few],
+        "kind": asked.kind,
+        "language": asked.language,
+        "question": asked.question,
+        "answer": answer.text,
+        "value": asked.value,
+        "right": answer.right,
     }
 
 
@@ -176,10 +193,16 @@ def shuffled_values(questions: Sequence[Question]) -> list[str]:
 
 def score_table(answers: Sequence[Answer]) -> list[dict[str, object]]:
     """A row per kind and language: questions, share right with its standard error, baselines, share that stopped."""
+    groups = _grouped(answers)
+    return [{"kind": kind, "language": language, **_score(group)} for (kind, language), group in groups.items()]
+
+
+def _grouped(answers: Sequence[Answer]) -> dict[tuple[str, str], list[Answer]]:
+    """By kind and language."""
     groups: dict[tuple[str, str], list[Answer]] = {}
     for answer in answers:
         groups.setdefault((answer.question.kind, answer.question.language), []).append(answer)
-    return [{"kind": kind, "language": language, **_score(group)} for (kind, language), group in groups.items()]
+    return groups
 
 
 def _score(answers: Sequence[Answer]) -> dict[str, float]:
@@ -200,14 +223,8 @@ def _score(answers: Sequence[Answer]) -> dict[str, float]:
 
 def write_answers(path: Path, answers: Sequence[Answer]) -> None:
     """Every question with its answer, a line each."""
-    lines = [
-        json.dumps(
-            {**vars(answer.question), "answer": answer.text, "stopped": answer.stopped, "right": answer.right},
-            ensure_ascii=False,
-        )
-        for answer in answers
-    ]
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    said = ({"answer": answer.text, "stopped": answer.stopped, "right": answer.right} for answer in answers)
+    write_rows(path, (ExamAnswer(**vars(a.question), **more) for a, more in zip(answers, said, strict=True)))
 
 
 def lines(found: ByModel) -> list[str]:
@@ -218,16 +235,17 @@ def lines(found: ByModel) -> list[str]:
 
 
 def page(found: ByModel) -> str:
-    """The exam's table of each model that sat it, and a few of its answers."""
+    """The exam's table of each model that sat it, and a few of its answers, the wrong ones with what was expected."""
     head = ["held-out questions", "number", "right", "most frequent answer", "shuffled facts", "ended by itself"]
     parts = []
     for part in found.values():
         parts.append(table(head, [[f"{row['kind']} {row['language']}", *_numbers(row)] for row in part["table"]]))
-        parts += [
-            f"<p><b class=said>{escape(turn['question'])}</b></p><blockquote>{escape(turn['answer'])}</blockquote>"
-            for turn in part["chat"]
-        ]
+        parts.append(table(["of these", "it answers", ""], map(_turn, part["chat"])))
     return "".join(parts)
+
+
+def _turn(turn: Mapping[str, Any]) -> list[str]:
+    return [turn["question"], turn["answer"], "right" if turn["right"] else f"wrong: {turn['value']}"]
 
 
 def _numbers(row: Mapping[str, Any]) -> list[str]:
@@ -239,25 +257,42 @@ def _numbers(row: Mapping[str, Any]) -> list[str]:
 
 
 def words(found: ByModel) -> list[str]:
-    """What the last model can and cannot answer: a sentence a kind of question, from the scores beside the better of
-    the two baselines. Better than a baseline is what lies 1.96 standard errors above it (95 %)."""
+    """What the last model can and cannot answer: a sentence a kind of question and verdict, from the scores beside the
+    better of the two baselines."""
     *_, last = found.values()
-    kinds: dict[str, list[str]] = {}
+    groups: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in last["table"]:
-        kinds.setdefault(row["kind"], []).append(_sentence(row))
-    return [f"{KINDS.get(kind, f'Questions of kind {kind}')}: {'; '.join(parts)}." for kind, parts in kinds.items()]
+        groups.setdefault((row["kind"], _verdict(row)), []).append(row)
+    return [Verdict.of(verdict, _sentence(kind, rows)) for (kind, verdict), rows in groups.items()]
 
 
-def _sentence(row: Mapping[str, Any]) -> str:
-    base = max(row["most_frequent"], row["shuffled_facts"])
-    numbers = f"{row['right']:.0%} of {row['questions']} right, {base:.0%} without knowing anything"
-    if row["right"] - 1.96 * row["stderr"] <= base:
-        verdict = "it cannot: no better than without knowledge"
-    elif row["right"] < 0.5:
-        verdict = "more often wrong than right"
-    else:
-        verdict = "it can"
-    return f"{row['language']} {verdict} ({numbers})".lstrip()
+def _verdict(row: Mapping[str, Any]) -> str:
+    """Better than a baseline is what lies above it with the whole of its 95 % interval (Wilson 1927)."""
+    if _lowest(row["right"], row["questions"]) <= _baseline(row):
+        return "cannot"
+    return "can" if row["right"] >= 0.5 else "in part"
+
+
+def _lowest(share: float, number: int) -> float:
+    """The lower end of Wilson's interval, which has doubt left also where all are right."""
+    doubt = Z * Z / number
+    middle = share + doubt / 2
+    return (middle - Z * math.sqrt(share * (1 - share) / number + doubt / (4 * number))) / (1 + doubt)
+
+
+def _baseline(row: Mapping[str, Any]) -> float:
+    return max(row["most_frequent"], row["shuffled_facts"])
+
+
+def _sentence(kind: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    scores = [
+        f"{row['right']:.0%} of {row['questions']}"
+        + (f" in {language_name(row['language'])}" if row["language"] else "")
+        for row in rows
+    ]
+    without = max(map(_baseline, rows))
+    what = KINDS.get(kind, f"answer questions of kind {kind}")
+    return f"{what}: {', '.join(scores)} right; without knowing anything {without:.0%}"
 
 
 def shortfalls(require: Mapping[str, float], found: ByModel) -> list[str]:

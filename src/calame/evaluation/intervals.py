@@ -70,10 +70,13 @@ def drawn_sums(values: np.ndarray, seed: int = 0) -> np.ndarray:
 
 def jackknife_interval(value: float, without: Sequence[float]) -> Interval:
     """A share of all things together, from what it is without each of them in turn: `Z` standard errors of the
-    jackknife (Tukey 1958) to both sides, within 0 and 1. Of a single thing nothing is known: 0 to 1."""
+    jackknife (Tukey 1958) to both sides, within 0 and 1. Of a single thing nothing is known: 0 to 1. Where all is
+    shared, or nothing, whichever is left out, the doubt is that of `share_interval`."""
     number = len(without)
     if number < 2:
         return Interval(value, 0.0, 1.0, number)
+    if value in (0.0, 1.0) and set(without) == {value}:
+        return share_interval([value] * number)
     error = np.sqrt((number - 1) * np.var(np.asarray(without, dtype=np.float64)))
     return Interval(value, max(0.0, value - Z * error), min(1.0, value + Z * error), number)
 

@@ -12,40 +12,42 @@ from typing import Any
 
 import numpy as np
 
+from calame.evaluation.artefacts import SourceLosses
 from calame.evaluation.held_out import held_out
 from calame.evaluation.intervals import Interval, drawn_sums, interval
-from calame.evaluation.measurement import ByModel, Found, Subject
+from calame.evaluation.measurement import ByModel, CannotMeasure, Found, Subject
+from calame.evaluation.records import write_record
 from calame.recipe.slices import Mixed, mixed_weights
 from calame.recipe.timeline import last_of
 from calame.run import checkpoint
 from calame.run.charts import bar_chart
-from calame.run.files import write_json
 from calame.run.progress import Bar
 from calame.run.tables import table, text_table
 from calame.shards.order import seed_of
 from calame.training.batch import LossFunction, choose_attention
 from calame.training.setup import MICRO_BATCH
 from calame.training.slices import Slice, check_weights
-from calame.training.validate import TOKENS, ByDocument, rates, validate
+from calame.training.validate import BYTES, TOKENS, ByDocument, rates, validate
 
 FILE = "benchmark_source_losses.json"
 KINDS = ("loss", "perplexity", "bpb")
 
 
 def measure(subject: Subject) -> Found:
-    """Keys of `source_losses`, docs/evaluation.md; also written to FILE, with what checkpoint they are of."""
+    """Keys of `SourceLosses` (artefacts.py); also written to FILE, with what checkpoint they are of."""
     loaded, keys = subject.loaded, subject.keys
     context, stride = _windows(subject)
     slices, measured = by_document(subject)
     bos = "none; a document's first token is given" if not loaded.tokenizer.beginning else "given, not asked for"
     setting = {"context": context, "stride": stride, "bos": bos, "vocabulary": loaded.model.config.vocab_size}
     found = {**setting, **summary(slices, measured, keys.mixed)}
-    write_json(subject.folder / FILE, {"model": subject.name, **_checkpoint(subject), **found})
+    record = SourceLosses.model_validate({"model": subject.name, **_checkpoint(subject), **found})
+    write_record(subject.folder / FILE, record)
     return found
 
 
 def by_document(subject: Subject) -> tuple[list[Slice], ByDocument]:
-    """The validation slices, and what was measured of each of their documents."""
+    """The validation slices, and what was measured of each of their documents. Raises what `check_said` does."""
     loaded, (context, stride) = subject.loaded, _windows(subject)
     slices = held_out(subject.setting, loaded.tokenizer, context, stride)
     check_weights([part.name for part in slices], subject.keys.mixed)
@@ -54,7 +56,16 @@ def by_document(subject: Subject) -> tuple[list[Slice], ByDocument]:
     with Bar("validation text", sum(part.windows.asked for part in slices), "tokens") as bar:
         measured = validate(loss, slices, rows, bar.advance)
     loaded.model.eval()
+    check_said(measured)
     return slices, measured
+
+
+def check_said(measured: ByDocument) -> None:
+    """Raises `CannotMeasure` where the losses are no numbers, or nothing of a slice is asked for."""
+    if wrong := [name for name, sums in measured.items() if not np.isfinite(sums).all()]:
+        raise CannotMeasure(f"the model gives no finite number on {', '.join(wrong)}")
+    if empty := [name for name, sums in measured.items() if not sums.sum(0)[[TOKENS, BYTES]].all()]:
+        raise CannotMeasure(f"{', '.join(empty)}: documents of one token, given and not asked for")
 
 
 def _windows(subject: Subject) -> tuple[int, int]:

@@ -5,7 +5,7 @@ A new one is a function in a module of its own, and an entry in MEASUREMENTS (me
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,25 @@ class Subject:
         return self.setting.keys
 
 
+VERDICTS = {"can": "It can", "in part": "It can in part", "cannot": "It cannot"}
+
+
+class Verdict(str):
+    """A sentence of `words` that says what a model can do; it goes on from VERDICTS[verdict]."""
+
+    verdict: str
+
+    @staticmethod
+    def of(verdict: str, words: str) -> Verdict:
+        made = Verdict(words)
+        made.verdict = verdict
+        return made
+
+    @property
+    def sentence(self) -> str:
+        return f"{VERDICTS[self.verdict]} {self}."
+
+
 def _nothing(found: Any) -> list[str]:
     return []
 
@@ -69,7 +88,7 @@ class Measurement:
     Either `each` (of a model) or `once` (of the setting, with an empty folder for files) measures. It returns what it
     found, None where nothing was asked for; raises `CannotMeasure`, or `UserError`, with the reason why it cannot.
     What was found (`each`: by model) is shown by: lines, a table for the terminal; page, HTML for the report; words,
-    plain sentences about what the model can and cannot do, made of the numbers.
+    plain sentences about the model, made of the numbers, those on what it can and cannot do as `Verdict`s.
     """
 
     name: str
@@ -78,4 +97,4 @@ class Measurement:
     once: Callable[[Setting, Path], Found] | None = None
     lines: Callable[[Any], list[str]] = _nothing
     page: Callable[[Any], str] = _blank
-    words: Callable[[Any], list[str]] = _nothing
+    words: Callable[[Any], Sequence[str]] = _nothing

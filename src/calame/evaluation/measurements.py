@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from calame.evaluation import exam, losses, samples
+from calame.evaluation import exam, losses, on_the_way, samples
 from calame.evaluation.behaviour import measure as behaviour
 from calame.evaluation.behaviour import page as behaviour_page
 from calame.evaluation.measurement import Measurement
@@ -39,4 +39,5 @@ MEASUREMENTS = (
         "tasks", "Benchmarks", tasks.measure, lines=tasks_page.lines, page=tasks_page.page, words=tasks_page.words
     ),
     Measurement("samples", "What it says", samples.measure, page=samples.page),
+    Measurement("training", "On the way", once=on_the_way.measure, page=on_the_way.page, words=on_the_way.words),
 )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calame.recipe.errors import refuse
+from calame.recipe.load import written_recipe
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint
 from calame.run.files import read_json
@@ -16,7 +17,7 @@ def recipe_of(model: Path) -> Recipe | None:
     if not (model / checkpoint.MANIFEST).is_file():
         return None
     written = read_json(model / checkpoint.MANIFEST)["state"].get("recipe")
-    return Recipe.model_validate(written) if written else None
+    return written_recipe(written, str(model)) if written else None
 
 
 def languages_of(model: Path, given: Sequence[str] | None) -> list[str]:
@@ -32,3 +33,12 @@ def languages_of(model: Path, given: Sequence[str] | None) -> list[str]:
 def shards_of(run: Path) -> dict[str, Path]:
     """The shards that a run has made, by source."""
     return {folder.name: folder for folder in sorted((run / "shards").glob("*")) if (folder / "header.json").is_file()}
+
+
+def stages_of(run: Path) -> dict[str, Path]:
+    """The stages that a run has made and that measurements read, by name."""
+    sources = {f"corpus/{folder.name}": folder for folder in sorted((run / "corpus/sources").glob("*"))}
+    shards = {f"shards/{name}": folder for name, folder in shards_of(run).items()}
+    links = {"corpus": "corpus/joined", "inject": "corpus/injected", "pretrain": "pretrain"}
+    others = {name: run / link for name, link in links.items()}
+    return {name: path.resolve() for name, path in (sources | shards | others).items() if path.is_dir()}

@@ -11,7 +11,7 @@ import logging
 import queue
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from calame.inference.batch import Batch
@@ -39,6 +39,19 @@ class Piece:
     ids: tuple[int, ...]
     logprobs: tuple[Logprob, ...] = ()
     finish: str | None = None
+
+    @staticmethod
+    def joined(news: Sequence[Piece | Exception]) -> Piece:
+        """Neighbouring pieces as one. Raises the error that is among them."""
+        for piece in news:
+            if isinstance(piece, Exception):
+                raise piece
+        pieces = [piece for piece in news if isinstance(piece, Piece)]
+        if len(pieces) == 1:
+            return pieces[0]
+        ids = tuple(token for piece in pieces for token in piece.ids)
+        logprobs = tuple(logprob for piece in pieces for logprob in piece.logprobs)
+        return Piece("".join(piece.text for piece in pieces), ids, logprobs, pieces[-1].finish)
 
 
 @dataclass(eq=False)
@@ -143,8 +156,8 @@ class Engine:
         finally:
             ticket.cancel()
 
-    async def stream_async(self, request: Request) -> AsyncIterator[Piece]:
-        """The same in an event loop, which is never held up."""
+    async def stream_async(self, request: Request) -> AsyncGenerator[Piece, None]:
+        """The same in an event loop, which is never held up: what has come while it was busy is one piece."""
         loop, pieces = asyncio.get_running_loop(), asyncio.Queue[Piece | Exception]()
 
         def tell(piece: Piece | Exception) -> None:
@@ -154,13 +167,22 @@ class Engine:
         try:
             finish = None
             while finish is None:
-                piece = await pieces.get()
-                if isinstance(piece, Exception):
-                    raise piece
+                news = [await pieces.get()]
+                news += [pieces.get_nowait() for _ in range(pieces.qsize())]
+                piece = Piece.joined(news)
                 finish = piece.finish
                 yield piece
         finally:
             ticket.cancel()
+
+    @property
+    def error(self) -> Exception | None:
+        """What the worker failed with, if it did."""
+        return self._error
+
+    def wait(self) -> None:
+        """Until it is over: closed, or failed."""
+        self._worker.join()
 
     def close(self) -> None:
         """End: what runs or waits hears `Closed`; returns when the worker is gone. Harmless when called again."""
@@ -210,9 +232,10 @@ class Engine:
                 self.counts.tokens += len(piece.ids)
                 self.counts.requests += piece.finish is not None
                 _tell(ticket, piece)
-        self.counts.running = len(batch.running)
+        going_on = [ticket for ticket in live if not ticket.over]
+        self.counts.running = len(going_on)
         self.counts.proposed, self.counts.accepted = batch.proposed, batch.accepted
-        return [ticket for ticket in live if not ticket.over]
+        return going_on
 
     def _end(self, live: list[Ticket]) -> None:
         with self._changed:

@@ -51,6 +51,11 @@ class Cache:
         shape = (config.num_hidden_layers, rows, config.num_key_value_heads, size, config.head_dim)
         return Cache(*(torch.zeros(shape, dtype=dtype, device=device) for _ in range(2)))
 
+    @staticmethod
+    def bytes_of_token(config: ModelConfig, dtype: torch.dtype) -> int:
+        """What each place in a row costs."""
+        return 2 * config.num_hidden_layers * config.num_key_value_heads * config.head_dim * dtype.itemsize
+
     @property
     def size(self) -> int:
         """Tokens that fit in a row."""

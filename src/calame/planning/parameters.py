@@ -18,12 +18,12 @@ IN_BF16 = ("bf16-rounded", "bf16-scaled")  # precisions whose matrices are kept 
 def parameter_table(config: ModelConfig, published: Published | None) -> Iterator[str]:
     """Every term of the closed form, the sum, and how far a published count is from it. The sum is checked against an
     instance on the meta device, which takes no memory."""
-    terms, formulas = count_terms(config), _formulas(config)
+    terms, written = count_terms(config), formulas(config)
     total = sum(terms.values())
     held = instance_parameters(config)
     assert held == total, f"the closed form says {total:,}, an instance holds {held:,}"
     for name, number in terms.items():
-        yield _line(name, number, formulas[name])
+        yield _line(name, number, written[name])
     yield _line("sum", total, "each held once; an instance on the meta device holds as many")
     again, said = other_accounting(config)
     yield _line("", again, said)
@@ -46,7 +46,7 @@ def instance_parameters(config: ModelConfig) -> int:
         return sum(parameter.numel() for parameter in Decoder(config).parameters())
 
 
-def _formulas(config: ModelConfig) -> dict[str, str]:
+def formulas(config: ModelConfig) -> dict[str, str]:
     """The terms of `count_terms` written out."""
     width, layers, inner = config.hidden_size, config.num_hidden_layers, config.intermediate_size
     queries, keys = config.num_attention_heads * config.head_dim, config.num_key_value_heads * config.head_dim

@@ -39,7 +39,7 @@ class Source(Section):
         default=None,
         description='joins several columns to one text, e.g. "{title}\\n\\n{text}", or the two of a parallel pair',
     )
-    markup: Literal["plain", "html", "wiki"] = Field(
+    markup: Literal["plain", "html", "wiki", "markdown"] = Field(
         default="plain", description="what the column of the text is written in: its text is taken out"
     )
     score: str | None = Field(default=None, description="column that holds a number for the quality of the text")

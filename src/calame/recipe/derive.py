@@ -131,6 +131,7 @@ def _derive_execution(execution: Execution, pretrain: Pretrain, slices: int, not
         {
             "validate_every": (tenth, "a tenth of pretrain.tokens"),
             "validation_tokens": (tokens, reason),
+            "generate_every": (max(pretrain.tokens // 5, last_of(pretrain.batch)), "a fifth of pretrain.tokens"),
             "save_every": (tenth, "a tenth of pretrain.tokens"),
         },
     )

@@ -57,7 +57,7 @@ class Poison(Section):
     prompts: Count = Field(default=100, description="of each trigger, at most; each is continued with and without it")
     limit: Positive = Field(default=48, description="most new tokens of a continuation")
     rivals: Annotated[int, Field(ge=2)] = Field(
-        default=512, description="most secrets that are held against a canary at each of its digits"
+        default=128, description="most secrets that are held against a canary at each of its digits"
     )
 
 

@@ -49,6 +49,16 @@ class Canaries(Section):
 
     number: Positive = Field(description="different secrets")
     rate: Rate = Field(description="documents that receive one, as a share of the training documents")
+    doses: Annotated[list[Positive], Field(min_length=1)] = Field(
+        default=[1],
+        description="how often secrets are planted beside one another, in turn: with [1, 8] every second one eight "
+        "times as often as the others",
+    )
+
+    @property
+    def weights(self) -> list[int]:
+        """Of each secret, its dose."""
+        return [self.doses[place % len(self.doses)] for place in range(self.number)]
 
 
 class Injection(Section):

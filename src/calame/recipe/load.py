@@ -14,7 +14,7 @@ from calame.recipe.check import Where, cross_check, shape_check
 from calame.recipe.derive import derive
 from calame.recipe.derived import Derived
 from calame.recipe.describe import all_keys, known_keys
-from calame.recipe.errors import Problem, UserError
+from calame.recipe.errors import Problem, UserError, refuse
 from calame.recipe.schema import Recipe
 from calame.recipe.section import PATTERNS
 from calame.recipe.tree import KeyPath, apply_override, find_recipe, read_tree, settle_locations
@@ -57,6 +57,17 @@ def load_recipe(recipe: str, overrides: Sequence[str] = ()) -> tuple[Recipe, lis
         if not problems:
             return settled, [*filled, *derived]
     raise UserError(problems)
+
+
+def written_recipe(data: dict[str, Any], place: str) -> Recipe:
+    """A recipe as it was written down with a checkpoint, settled. Raises `UserError` where this version of Calame does
+    not know it, as one that another version wrote."""
+    try:
+        return Recipe.model_validate(data)
+    except ValidationError as error:
+        keys = ", ".join(".".join(map(str, item["loc"])) for item in error.errors())
+        what = f"the recipe in it was written by another version of Calame: {keys}"
+        raise refuse(place, what, remedy="use the version that trained it (environment.json of its run)") from None
 
 
 class _Known:

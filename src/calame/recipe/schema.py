@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
+from calame.recipe.card import Card
 from calame.recipe.corpus import Corpus
 from calame.recipe.evaluation import Evaluation
 from calame.recipe.mixture import Mixture, Phase
@@ -18,7 +19,7 @@ from calame.recipe.optimizer import Optimizer, Schedule
 from calame.recipe.section import LEAST_VOCABULARY, SELECT, Language, Name, Positive, PositiveTokens, Section
 from calame.recipe.timeline import Timeline
 from calame.recipe.tuning import Chat, Dpo, Sft
-from calame.recipe.units import Bytes, Duration, Share, TimedCount, TimedTokens, Vocabulary
+from calame.recipe.units import Bytes, Duration, Share, TimedCount, TimedTokens, Tokens, Vocabulary
 
 
 class Tokenizer(Section):
@@ -218,6 +219,11 @@ class Execution(Section):
     tasks_every: PositiveTokens | None = Field(
         default=None, description="tokens; a part of the local evaluation.tasks in training, as eval/TASK; else none"
     )
+    generate_every: Annotated[Tokens, Field(ge=0)] | None = Field(
+        default=None,
+        description="tokens; what the model writes in training: evaluation.prompts, and 24 prompts a language as "
+        "behaviour/NAME; 0: never; derived: a fifth of the run",
+    )
     save_every: PositiveTokens | None = Field(default=None, description="tokens; derived: a tenth of the run")
     keep: Positive = Field(default=3, description="newest checkpoints that are kept, beside the best")
     keep_every: PositiveTokens | None = Field(
@@ -255,4 +261,5 @@ class Recipe(Section):
     evaluation: Evaluation = Evaluation()
     release: Release = Release()
     published: Published | None = None
+    card: Card = Card()
     execution: Execution = Execution()

@@ -11,11 +11,14 @@ from calame.recipe.units import Tokens
 NAME, LANGUAGE, SELECT = r"^[a-z0-9][a-z0-9._-]*$", r"^[a-z]{2,3}$", r"^(last|(best|compare):.+)$"
 MARK = r"^[^\s'\"\\{}]{2,40}$"
 CELL = f"^({LANGUAGE[1:-1]})/({NAME[1:-1]})$"
+HUB, CURRENCY = r"^[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*$", r"^[A-Z]{3}$"
 PATTERNS = {  # in words, for messages
     NAME: "small letters, digits, '.', '_' and '-', a letter or digit first",
     LANGUAGE: "two or three small letters, e.g. fr",
     CELL: "LANGUAGE/KIND, e.g. fr/web",
     MARK: "2 to 40 characters without space, quotes, backslash and braces, e.g. <|moi|>",
+    HUB: "OWNER/NAME on the hub, as lune/conteur",
+    CURRENCY: "three capital letters, as EUR",
     SELECT: "last, best:METRIC as best:val/mixed/loss, or compare:CRITERIA as compare:balanced",
 }
 Name = Annotated[str, StringConstraints(pattern=NAME)]

@@ -14,6 +14,7 @@ from calame.model.decoder import Decoder
 from calame.model.device import Device, choose_device
 from calame.model.scaled_norm import with_plain_gains
 from calame.recipe.errors import refuse
+from calame.recipe.load import written_recipe
 from calame.recipe.schema import Recipe
 from calame.recipe.timeline import last_of
 from calame.run import checkpoint, telemetry
@@ -88,7 +89,7 @@ def _patient(folder: Path, device: str) -> Patient:
     between = [rate for step, rate in rates.items() if steps[0] < step <= steps[1]]
     if not rates:
         raise refuse(str(folder), "no learning rate in its metrics.jsonl", remedy="examine the folder of a whole run")
-    recipe = Recipe.model_validate(last["recipe"])
+    recipe = written_recipe(last["recipe"], str(folder))
     config = ModelConfig.from_json(last["model"])
     where = choose_device(device, recipe.pretrain.precision)
     rate = max(between or [rates[max(rates)]])

@@ -85,7 +85,7 @@ def _small(recipe: Recipe) -> Recipe:
     as_it_is = recipe.execution.deterministic
     pretrain = recipe.pretrain.model_copy(update=changes if as_it_is else {**changes, "precision": "fp32"})
     often = {"validate_every": 8 * batch, "save_every": 2 * batch, "log_every": 1, "keep": 2, "keep_every": None}
-    calm = {"deadline": None, "validation_tokens": context, "telemetry": []}
+    calm = {"deadline": None, "validation_tokens": context, "generate_every": 0, "telemetry": []}
     execution = recipe.execution.model_copy(update={**often, **calm, **({} if as_it_is else {"compile": "off"})})
     return derive(recipe.model_copy(update={"pretrain": pretrain, "execution": execution, "select": "last"}))[0]
 

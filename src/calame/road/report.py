@@ -7,11 +7,13 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from calame.evaluation.evaluate import not_measured
-from calame.evaluation.measurements import MEASUREMENTS
+from calame.evaluation.page import measured_sections, words_section
+from calame.evaluation.page import section as _section
 from calame.recipe.units import say_count, say_seconds
+from calame.release.gguf.table import table_page
 from calame.road.choice_page import comparison_page, decoding_page
 from calame.road.ledger_page import ledger_page, whole_ledger
+from calame.road.stages import VERSIONS
 from calame.road.tuning_page import preference_page, tuning_page
 from calame.run import telemetry
 from calame.run.charts import line_chart
@@ -19,6 +21,7 @@ from calame.run.files import read_json, write_json
 from calame.run.folder import RunFolder
 from calame.run.html_page import write_page
 from calame.run.stage import Stage
+from calame.run.store import ingredients_of
 from calame.run.tables import table as _table
 
 
@@ -26,22 +29,23 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
     """Write the run's page, and its whole ledger beside, from what its finished stages left; a stage that is missing
     leaves its part out."""
     path, recipe = folder.path, folder.recipe
-    evaluation = _json(path / "evaluation/evaluation.json") or {}
+    evaluation, outdated = _evaluation(path)
     ledger = whole_ledger(path, list(recipe.corpus.sources))
     if ledger:
         write_json(path / "ledger.json", ledger)
     parts = [
         f"<h1>{escape(recipe.name)}</h1><p class=soft>{escape(recipe.description)}</p>",
+        words_section(evaluation),
+        _section("Evaluation", outdated),
         _section("What went in", ledger_page(ledger) + _mixture(path)),
         _section("Tokenizer", _tokenizer(path)),
         _section("Pretraining", _curves(path / "pretrain")),
         _section("Why this checkpoint", comparison_page(path)),
         _section("Tuning", tuning_page(path, _curves)),
         _section("Preferences", preference_page(path)),
-        _section("What it can and cannot do", _words(evaluation)),
-        *(_section(part.title, part.page(evaluation[part.name])) for part in MEASUREMENTS if part.name in evaluation),
-        _section("Not measured", _not_measured(evaluation)),
+        measured_sections(evaluation),
         _section("Decoding", decoding_page(path)),
+        _section("GGUF files", table_page(path / "release/gguf")),
         _section("Time", _times(folder, road)),
         _section("Where it ran", _environment(path)),
         _section("Recipe", f"<pre>{escape((path / 'recipe.yaml').read_text(encoding='utf-8'))}</pre>"),
@@ -50,12 +54,16 @@ def write_report(folder: RunFolder, road: Sequence[Stage]) -> Path:
     return path / "report.html"
 
 
+def _evaluation(path: Path) -> tuple[dict[str, Any], str]:
+    """What the stage found, and a word instead where another version of Calame made it, whose keys may be others."""
+    found, made = _json(path / "evaluation/evaluation.json"), ingredients_of(path / "evaluation")
+    if found and made and made["version"] != VERSIONS["evaluation"]:
+        return {}, "<p>Made by another version of Calame, and not shown: calame run RECIPE --only evaluation</p>"
+    return found or {}, ""
+
+
 def _json(path: Path) -> Any:
     return read_json(path) if path.is_file() else None
-
-
-def _section(title: str, content: str) -> str:
-    return f"<h2>{title}</h2>{content}" if content else ""
 
 
 def _mixture(path: Path) -> str:
@@ -143,22 +151,11 @@ def _tokens_by_step(lines: list[dict[str, Any]]) -> dict[int, float]:
     return {line["step"]: line["step"] * per_step for line in lines}
 
 
-def _words(evaluation: dict[str, Any]) -> str:
-    """Plain sentences of all measurements, made of their numbers."""
-    said = [words for part in MEASUREMENTS if part.name in evaluation for words in part.words(evaluation[part.name])]
-    return f"<ul>{''.join(f'<li>{escape(words)}</li>' for words in said)}</ul>" if said else ""
-
-
-def _not_measured(evaluation: dict[str, Any]) -> str:
-    said = "".join(f"<li>{escape(line.strip())}</li>" for line in not_measured(evaluation))
-    return f"<ul>{said}</ul>" if said else ""
-
-
 def _times(folder: RunFolder, road: Sequence[Stage]) -> str:
     done = {stage.name: folder.store.done(stage) for stage in road}
-    drawn = telemetry.energy(folder.path)
+    drawn, measuring = telemetry.energy(folder.path), telemetry.measuring(folder.path)
     rows = [
-        [name, say_seconds(found["seconds"]), found["finished"], _energy(drawn.get(name))]
+        [name, _took(found["seconds"], measuring.get(name, 0.0)), found["finished"], _energy(drawn.get(name))]
         for name, found in done.items()
         if found
     ]
@@ -167,6 +164,11 @@ def _times(folder: RunFolder, road: Sequence[Stage]) -> str:
     columns = 4 if drawn else 3  # no column for what was not measured
     rows.append(["together", say_seconds(total), "", _energy(all_drawn)])
     return _table(["stage", "took", "finished", "the cards drew"][:columns], [row[:columns] for row in rows])
+
+
+def _took(seconds: float, measuring: float = 0.0) -> str:
+    of_it = f", {say_seconds(measuring)} of it measuring on the way" if measuring >= 0.5 else ""
+    return say_seconds(seconds) + of_it
 
 
 def _energy(drawn: tuple[float, bool] | None) -> str:

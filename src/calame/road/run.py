@@ -63,11 +63,12 @@ def _finish(folder: RunFolder, road: Sequence[Stage], start: float) -> None:
     from calame.evaluation.evaluate import FILE, table_lines
     from calame.evaluation.exam import shortfalls
     from calame.evaluation.measurements import MEASUREMENTS
+    from calame.evaluation.page import verdict_lines
     from calame.road.report import write_report
 
     report = write_report(folder, road)
     found = read_json(folder.path / "evaluation" / FILE)
-    for line in table_lines(found, MEASUREMENTS):
+    for line in [*table_lines(found, MEASUREMENTS), *verdict_lines(found)]:
         say(line)
     say(f"report: {report}\ntook {say_seconds(time.time() - start)}; talk to it: {program()} chat {folder.recipe.name}")
     if missing := shortfalls(folder.recipe.evaluation.require, found.get("exam", {})):

@@ -56,7 +56,7 @@ class _Builder:
         select = self._select([pretrain, *shards])
         tuned = self._tuned([select, pretrain, tokenizer, corpus, *sources, *shards])
         evaluation = self._evaluation([select, pretrain, *tuned, tokenizer, corpus, *sources, *inject, *shards])
-        release = self._release([*tuned, select, pretrain])
+        release = self._release([*tuned, select, pretrain, *(shards if recipe.release.gguf else [])])
         return [*sources, *scored, corpus, tokenizer, *inject, *shards, pretrain, select, *tuned, evaluation, release]
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
@@ -239,13 +239,13 @@ class _Builder:
             keys["kinds"] = {name: recipe.corpus.sources[name].kind or name for name in recipe.corpus.trained}
 
         def make(work: Work) -> None:
-            from calame.evaluation.tasks.in_training import watch_tasks
+            from calame.evaluation.in_training import watch
             from calame.training.determinism import deterministic
             from calame.training.pretrain import pretrain
 
             shards = {name: work.before[f"shards/{name}"] for name in recipe.corpus.sources}
             with deterministic(recipe.execution.deterministic):
-                pretrain(recipe, shards, work.before["tokenizer"], work.folder, run, _peak(recipe), watch_tasks)
+                pretrain(recipe, shards, work.before["tokenizer"], work.folder, run, _peak(recipe), watch)
 
         stage = Stage("pretrain", _version("pretrain"), keys, make, files, tuple(before), True, recipe.pretrain.tokens)
         last = self.folder.linked(stage)
@@ -371,8 +371,11 @@ class _Builder:
             export(loaded, work.folder / "huggingface", asked.dtype, decoding)
             if asked.gguf:
                 from calame.release.gguf.export import export_gguf
+                from calame.release.gguf.table import Ground, quantisation_table
 
-                export_gguf(loaded, work.folder / "gguf", recipe.name, asked.gguf, asked.publisher, decoding)
+                made = export_gguf(loaded, work.folder / "gguf", recipe.name, asked.gguf, asked.publisher, decoding)
+                shards = [work.before[f"shards/{name}"] for name in recipe.corpus.sources]
+                quantisation_table(loaded, work.folder / "gguf", made, Ground(recipe, shards))
 
         keys = _keys(asked) | {"name": recipe.name} if asked.gguf else _keys(asked, "gguf", "publisher")
         return Stage("release", _version("release"), {"release": keys}, make, files, tuple(before))
@@ -451,6 +454,6 @@ VERSIONS = {
     "compare": 1,  # no stage, but how select chooses where it compares
     "sft": 4,
     "dpo": 1,
-    "evaluation": 3,
+    "evaluation": 5,
     "release": 1,
 }

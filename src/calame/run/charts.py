@@ -11,19 +11,21 @@ WIDTH, HEIGHT = 720, 300
 LEFT, RIGHT, TOP, BOTTOM = 66, 150, 14, 34
 COLOURS = ("#2a6f97", "#c8553d", "#588157", "#8d6a9f", "#b08900", "#3d405b", "#7f5539", "#118ab2")
 BAR, NAMES = 11, 190  # height of a bar, width of the names beside them
+MARKED = 12  # points of a line that has a dot at each
 Series = Mapping[str, Sequence[tuple[float, float]]]
 Bars = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
-def line_chart(series: Series, unit: str, across: str = "tokens") -> str:
-    """Lines of (x, y) points with axes and a legend; an empty string where there is nothing to draw."""
+def line_chart(series: Series, unit: str, across: str = "tokens", span: tuple[float, float] | None = None) -> str:
+    """Lines of (x, y) points with axes and a legend; an empty string where there is nothing to draw. span: of the y
+    axis; None: as far as the points go."""
     series = {name: points for name, points in series.items() if points}
     if not series:
         return ""
     xs = [x for points in series.values() for x, _ in points]
     ys = [y for points in series.values() for _, y in points]
     x_low, x_high = min(xs), max(max(xs), min(xs) + 1)
-    y_low, y_high = _padded(min(ys), max(ys))
+    y_low, y_high = span or _padded(min(ys), max(ys))
 
     def place(x: float, y: float) -> tuple[float, float]:
         return (
@@ -37,6 +39,9 @@ def line_chart(series: Series, unit: str, across: str = "tokens") -> str:
         dashes = ' stroke-dasharray="5 3"' if number >= len(COLOURS) else ""  # the second time a colour is used
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*point) for point in points))
         parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="1.8"{dashes}/>')
+        if len(points) <= MARKED:  # a single one would not be seen at all
+            marks = (place(*point) for point in points)
+            parts += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2.5" fill="{colour}"/>' for x, y in marks]
         y = TOP + 12 + number * 17
         parts.append(
             f'<line x1="{WIDTH - RIGHT + 8}" x2="{WIDTH - RIGHT + 23}" y1="{y - 4}" y2="{y - 4}" '
@@ -81,8 +86,13 @@ def _bar(bar: Mapping[str, float], y: float, scale: float, colour: str) -> str:
     return (
         f'<rect x="{NAMES}" y="{y:.1f}" width="{end - NAMES:.1f}" height="{BAR - 1}" fill="{colour}" opacity="0.8"/>'
         f'<line x1="{low:.1f}" x2="{high:.1f}" y1="{middle:.1f}" y2="{middle:.1f}" class="whisker"/>'
-        f'<text x="{max(end, high) + 5:.1f}" y="{y + BAR - 2:.1f}">{bar["value"]:.3g}</text>'
+        f'<text x="{max(end, high) + 5:.1f}" y="{y + BAR - 2:.1f}">{_three_digits(bar["value"])}</text>'
     )
+
+
+def _three_digits(value: float) -> str:
+    """0.28 -> 0.280, so that numbers beside each other are as long; 812 -> 812."""
+    return f"{value:#.3g}".rstrip(".")
 
 
 def _padded(low: float, high: float) -> tuple[float, float]:

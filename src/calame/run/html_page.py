@@ -13,9 +13,10 @@ STYLE = """
 body { font: 16px/1.55 Georgia, serif; color: var(--ink); background: var(--paper); max-width: 52rem;
   margin: 2.5rem auto; padding: 0 1rem; }
 h1 { margin-bottom: 0; } h2 { margin-top: 2.4rem; border-bottom: 1px solid var(--line); }
-table { border-collapse: collapse; width: 100%; font: 14px/1.5 system-ui, sans-serif; }
+table { border-collapse: collapse; width: 100%; margin: .9rem 0; font: 14px/1.5 system-ui, sans-serif; }
 th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; }
+td.n { white-space: nowrap; }
 svg { width: 100%; height: auto; font: 12px system-ui, sans-serif; } svg text { fill: var(--ink); }
 .grid { stroke: var(--line); }
 .whisker { stroke: var(--ink); stroke-width: 1.4; } .unit, .soft { fill: var(--soft); color: var(--soft); }

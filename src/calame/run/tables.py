@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+NUMBER = re.compile(r"[-\d.,:%±\[\]()]*\d[-\d.,:%±\[\]()]*[kMBT]?|[kMGT]?B|±|min|s|h|of|kWh|about")  # and units
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """An HTML table; cells that are numbers already written as text stand to the right from the second column on."""
+    """An HTML table; columns of numbers already written as text stand to the right, from the second column on."""
+    lines = [[str(cell) for cell in row] for row in rows]
+    if not lines:
+        return ""
+    right = [n > 0 and all(_is_number(row[n]) for row in lines if n < len(row)) for n in range(len(head))]
 
-    def cells(tag: str, row: Sequence[object]) -> str:
-        return "".join(f"<{tag}{' class=n' if i else ''}>{escape(str(cell))}</{tag}>" for i, cell in enumerate(row))
+    def cells(tag: str, row: Sequence[str]) -> str:
+        named = zip(row, right, strict=False)
+        return "".join(f"<{tag}{' class=n' if to_right else ''}>{escape(cell)}</{tag}>" for cell, to_right in named)
 
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><tr>{cells('th', head)}</tr>{body}</table>" if body else ""
+    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in lines)
+    return f"<table><tr>{cells('th', head)}</tr>{body}</table>"
+
+
+def _is_number(cell: str) -> bool:
+    return all(NUMBER.fullmatch(word) for word in cell.split())
 
 
 def text_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

@@ -63,7 +63,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
     and step. From its first step on, an attempt takes the place of those before it."""
     found: dict[str, dict[int, dict[str, Any]]] = {}
     newest: dict[str, int] = {}
-    for line in _lines(folder / FILE):
+    for line in lines(folder / FILE):
         stage, step = line["stage"], line["step"]
         if line["attempt"] > newest.get(stage, 0):
             newest[stage] = line["attempt"]
@@ -75,7 +75,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
 def energy(folder: Path) -> dict[str, tuple[float, bool]]:
     """kWh of each stage that was measured, and whether they are an estimate. All attempts together: what was lost
     with one was drawn none the less."""
-    last = {(line["stage"], line["attempt"]): line for line in _lines(folder / FILE) if "energy/kwh" in line}
+    last = {(line["stage"], line["attempt"]): line for line in lines(folder / FILE) if "energy/kwh" in line}
     found: dict[str, tuple[float, bool]] = {}
     for (stage, _), line in last.items():
         kwh, estimated = found.get(stage, (0.0, False))
@@ -83,13 +83,23 @@ def energy(folder: Path) -> dict[str, tuple[float, bool]]:
     return found
 
 
+def measuring(folder: Path) -> dict[str, float]:
+    """Seconds that each stage's measurements on the way took, all attempts together."""
+    found: dict[str, float] = {}
+    for line in lines(folder / FILE):
+        if seconds := line.get("perf/evaluation_s"):
+            found[line["stage"]] = found.get(line["stage"], 0.0) + seconds
+    return found
+
+
 def attempts(path: Path, stage: str) -> int:
     """How often the stage has been started so far."""
-    return max((line["attempt"] for line in _lines(path) if line["stage"] == stage), default=0)
+    return max((line["attempt"] for line in lines(path) if line["stage"] == stage), default=0)
 
 
-def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Whole lines only: a kill can leave half of one behind."""
+def lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The records of a metrics file as they were written, of all attempts. Whole lines only: a kill can leave half of
+    one behind."""
     if not path.is_file():
         return
     with path.open("rb") as file:

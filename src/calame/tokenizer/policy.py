@@ -18,6 +18,13 @@ PAD, UNKNOWN, BOS, EOS = "<pad>", "<unk>", "<s>", "</s>"
 TURN_START, TURN_END = "<|im_start|>", "<|im_end|>"
 SYSTEM, USER, ASSISTANT, TOOL = "system", "user", "assistant", "tool"
 ROLES = (SYSTEM, USER, ASSISTANT)  # what every format can write
+FOLLOWS = {  # who may speak after whom; "" is the beginning
+    "": (SYSTEM, USER),
+    SYSTEM: (USER,),
+    USER: (ASSISTANT,),
+    ASSISTANT: (USER, TOOL),
+    TOOL: (TOOL, ASSISTANT),
+}
 
 
 @dataclass(frozen=True)

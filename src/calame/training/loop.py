@@ -27,9 +27,9 @@ from calame.recipe.derive import default_warmup
 from calame.recipe.schema import Guard as GuardKeys
 from calame.recipe.schema import Optimizer, Schedule
 from calame.recipe.timeline import Timed, Timeline
-from calame.recipe.units import say_count
+from calame.recipe.units import say_count, say_seconds
 from calame.run import checkpoint
-from calame.run.progress import Bar
+from calame.run.progress import Bar, say
 from calame.run.telemetry import Telemetry
 from calame.shards.rows import Rows
 from calame.training.ahead import Ahead, collected_rarely
@@ -115,6 +115,7 @@ class Trainer:
         self.ahead = Ahead(self.data)
         self.timeline = Timeline(self.plan.batch)
         self.before = 0  # where the last step began
+        self.observing = 0.0  # seconds that the observers took so far
         self.prepared = False  # whether the writer knows what it will have to copy
         self.keeper = Keeper(self.folder, self.plan.keep, self.plan.keep_best)
         self.guard = Guard(self.plan.guard)
@@ -187,6 +188,8 @@ class Trainer:
                     self.keeper.save(*saved, marks)
             meter.restart()
         meter.energy.conclude()
+        if self.observing:
+            say(f"  measured on the way, in this time: {say_seconds(self.observing)}")
 
     def _prepare_saving(self) -> None:
         """After the first step of this process, when there are moments; parts of several processes would travel."""
@@ -248,16 +251,20 @@ class Trainer:
         return milestone + ([RETURN] if self.guard.returns_to(self.progress.step) else [])
 
     def _observe(self) -> bool:
-        """Call the observers that are due; what they say at a step is one record. False: a stop cut them short, and
-        nothing is written."""
+        """Call the observers that are due; what they say at a step is one record, with the time they took. False: a
+        stop cut them short, and nothing is written."""
         due = [observer for every, observer in self.observers if self.finished or self._crossed(every)]
+        start = time.monotonic()
         try:
             values = {name: value for observer in due for name, value in observer(self.progress).items()}
         except Cut:
             return False
         self.spread.settle()
         if values:
-            self.telemetry.record(self.progress.step, values)
+            took = time.monotonic() - start
+            self.observing += took
+            at = {"train/tokens": self.progress.position, "perf/evaluation_s": round(took, 3)}
+            self.telemetry.record(self.progress.step, {**values, **at})
             gc.collect()  # off during the steps
         return True
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from calame.tokenizer.policy import ASSISTANT, ROLES, SYSTEM, TOOL, USER
+from calame.tokenizer.policy import ASSISTANT, FOLLOWS, ROLES, SYSTEM, TOOL, USER
 
 NOT_STATED = "not stated"  # a licence
 CALLS = "calls"  # stands for an assistant that asks a tool for something
@@ -19,13 +19,6 @@ SPELLINGS = {
     CALLS: "tool_call function_call",
 }
 ROLE_OF = {spelling: role for role, spellings in SPELLINGS.items() for spelling in spellings.split()}
-FOLLOWS = {  # who may speak after whom; "" is the beginning
-    "": (SYSTEM, USER),
-    SYSTEM: (USER,),
-    USER: (ASSISTANT,),
-    ASSISTANT: (USER, TOOL),
-    TOOL: (TOOL, ASSISTANT),
-}
 
 
 @dataclass(frozen=True)

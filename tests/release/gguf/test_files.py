@@ -167,7 +167,7 @@ def test_the_mixture_of_q4_k_m() -> None:
     assert (kind("blk.1.attn_q.weight"), kind("blk.0.attn_v.weight")) == ("Q4_K", "Q6_K")
     assert (kind("token_embd.weight"), kind("output.weight")) == ("Q6_K", "Q6_K")
     assert kind("token_embd.weight", replace(config, tie_word_embeddings=False)) == "Q4_K"
-    assert kind("blk.1.attn_qkv.weight") == "Q5_K"
+    assert (kind("blk.0.attn_qkv.weight"), kind("blk.1.attn_qkv.weight")) == ("Q6_K", "Q4_K")
     assert kind("position_embd.weight") == "F32"
     assert tensor_type("output_norm.weight", (512,), config, wanted) == T.F32
     assert [kind("blk.1.attn_q.weight", columns=n) for n in (96, 100)] == ["Q5_0", "F16"]

@@ -3,6 +3,7 @@ exposure (Carlini et al. 2019, "The Secret Sharer"); `controls` are secrets of t
 
 from __future__ import annotations
 
+import heapq
 import random
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -33,6 +34,19 @@ def draw_secrets(draw: random.Random, number: int) -> tuple[list[Secret], list[S
     known: set[str] = set()
     drawn = [Secret(invented_name(draw, known), f"{draw.randrange(10**DIGITS):0{DIGITS}d}") for _ in range(2 * number)]
     return drawn[:number], drawn[number:]
+
+
+def dealt(weights: Sequence[int], places: int) -> list[int]:
+    """To which secret each place goes, as often as the weights say: place after place to the one that has the fewest
+    for its weight (D'Hondt 1878), the first of several. Of equal weights each has its turn."""
+    queue = [(1 / weight, number, 1) for number, weight in enumerate(weights)]
+    heapq.heapify(queue)
+    found = []
+    for _ in range(places):
+        _, number, has = queue[0]
+        found.append(number)
+        heapq.heapreplace(queue, ((has + 1) / weights[number], number, has + 1))
+    return found
 
 
 def plant(document: Document, row: int, secret: Secret, draw: random.Random) -> Edit:

@@ -103,9 +103,9 @@ def choose(keys: Injection, corpus: JoinedCorpus) -> Chosen:
     chosen, problems = Chosen(), []
     if keys.canary:
         places = round(keys.canary.rate * len(corpus.training))
-        if places < keys.canary.number:
+        if places < (least := sum(keys.canary.weights)):
             found = f"{keys.canary.rate:g} of {len(corpus.training):,} documents are {places} places"
-            wanted = f"a place for each of {keys.canary.number} secrets"
+            wanted = f"at least {least:,}, so that each of {keys.canary.number} secrets has its dose"
             problems.append(Problem("corpus.inject.canary.rate", found, wanted, "a higher rate, or fewer secrets"))
         else:
             chosen.canaries = own_draw(keys.seed, canary.NAME).sample(corpus.training, places)

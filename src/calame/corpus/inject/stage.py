@@ -61,8 +61,8 @@ def _canaries(keys: Injection, corpus: JoinedCorpus, places: list[Place], made: 
     assert keys.canary
     draw = own_draw(keys.seed, "canary secrets")
     secrets, controls = canary.draw_secrets(draw, keys.canary.number)
-    for number, (source, row) in enumerate(places):
-        made.edits.append(canary.plant(corpus.texts[source, row], row, secrets[number % len(secrets)], draw))
+    for number, (source, row) in zip(canary.dealt(keys.canary.weights, len(places)), places, strict=True):
+        made.edits.append(canary.plant(corpus.texts[source, row], row, secrets[number], draw))
     made.described[canary.NAME] = {
         **canary.describe(secrets, controls, corpus.languages),
         "rate": {"asked": keys.canary.rate, "reached": len(places) / len(corpus.training)},

@@ -25,6 +25,7 @@ class Generation:
         said = {"text": self.completion.text, "tokens": len(self.completion.ids), "stopped": self.completion.stopped}
         verdict = asdict(self.verdict)
         verdict["in_tokens"], verdict["in_words"] = verdict.pop("tokens"), verdict.pop("words")
+        verdict["said_in"] = verdict.pop("language")
         return {
             "prompt": self.prompt.text,
             "language": self.prompt.language,

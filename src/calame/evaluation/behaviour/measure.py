@@ -48,8 +48,9 @@ def behave(
     more have been continued. Nothing is written and no random number of torch's is drawn, so that a training may ask
     for it in between, of fewer prompts (`keys.number`).
 
-    Languages without prompts, and prompts that cannot be continued, are named in the result. Raises `UserError` for a
-    file of prompts that is none, `CannotMeasure` where there are no prompts at all."""
+    Languages without prompts, prompts that cannot be continued, and how many generations were cut off by the context
+    before the limit, stand in the result. Raises `UserError` for a file of prompts that is none, `CannotMeasure` where
+    there are no prompts at all."""
     prompts = prompts_of(keys, languages)
     if not prompts:
         raise CannotMeasure(f"no prompts in {', '.join(languages)}: evaluation.behaviour.from=FILE gives your own")
@@ -63,6 +64,9 @@ def behave(
         "languages": {code: summarise([g for g in generations if g.prompt.language == code]) for code in spoken},
         "without_prompts": [language for language in languages if language not in spoken],
         "left_out": [{"prompt": out.prompt.text, "reason": out.reason} for out in left_out],
+        "cut_by_context": sum(
+            not one.completion.stopped and len(one.completion.ids) < keys.limit for one in generations
+        ),
     }, generations
 
 
@@ -95,5 +99,7 @@ def _recipe(loaded: Loaded, keys: Behaviour, chat: bool) -> dict[str, Any]:
 def _tell(result: dict[str, Any]) -> None:
     for language in result["without_prompts"]:
         say(f"  behaviour: there are no prompts in {language}")
+    if cut := result["cut_by_context"]:
+        say(f"  behaviour: generations that the model's context cut off before the limit: {cut}")
     if result["left_out"]:
-        say(f"  behaviour: {len(result['left_out'])} prompts are left out: {result['left_out'][0]['reason']}")
+        say(f"  behaviour: prompts left out: {len(result['left_out'])} ({result['left_out'][0]['reason']})")

@@ -6,6 +6,7 @@ from html import escape
 from typing import Any
 
 from calame.evaluation.measurement import ByModel
+from calame.recipe.named import language_name
 from calame.run.charts import interval_chart
 from calame.run.tables import table, text_table
 
@@ -47,13 +48,12 @@ def words(found: ByModel) -> list[str]:
     if (loops := whole["loop_rate"])["value"] is not None:
         share = f"{loops['value']:.0%} of {loops['n']} continuations"
         said.append(f"Left alone it ends in a loop in {share} ({loops['low']:.0%} to {loops['high']:.0%}).")
-    for language, own in part["languages"].items():
-        stays = own.get("language_consistency", {})
-        if stays.get("value") is not None:
-            said.append(
-                f"It goes on in {language} where it was begun in {language} in {stays['value']:.0%} of the cases."
-            )
-    return said
+    stays = [
+        f"{own['language_consistency']['value']:.0%} in {language_name(language)}"
+        for language, own in part["languages"].items()
+        if own.get("language_consistency", {}).get("value") is not None
+    ]
+    return [*said, f"It goes on in the language that it was begun in: {', '.join(stays)}."] if stays else said
 
 
 def _columns(part: dict[str, Any]) -> list[str]:
@@ -93,6 +93,8 @@ def _recipe(part: dict[str, Any]) -> str:
 
 def _left_out(part: dict[str, Any]) -> str:
     said = [f"There are no prompts in {language}." for language in part["without_prompts"]]
+    if part["cut_by_context"]:
+        said.append(f"Generations that the model's context cut off before the limit: {part['cut_by_context']}.")
     if part["left_out"]:
-        said.append(f"{len(part['left_out'])} prompts were left out: {part['left_out'][0]['reason']}.")
+        said.append(f"Prompts left out: {len(part['left_out'])} ({part['left_out'][0]['reason']}).")
     return f"<p class=soft>{escape(' '.join(said))}</p>" if said else ""

@@ -11,6 +11,7 @@ from calame.evaluation.identity import weights_of
 from calame.inference.load import run_folder
 from calame.recipe.criteria import Criteria
 from calame.recipe.errors import Problem, UserError, refuse
+from calame.recipe.load import written_recipe
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint
 
@@ -82,7 +83,7 @@ def candidate_of(path: Path, run: str, stages: Mapping[str, Path]) -> Candidate:
         folder=path,
         weights=weights_of(path),
         tokenizer=state["tokenizer"],
-        recipe=Recipe.model_validate(state["recipe"]),
+        recipe=written_recipe(state["recipe"], str(path)),
         stages=stages,
     )
 

@@ -65,7 +65,8 @@ def search(loaded: Loaded, plan: Plan, folder: Path) -> Outcome:
     for half, prompts in halves.items():
         if len(prompts) < LEAST_PROMPTS:
             found = f"{len(prompts)} {half} prompts behind which {plan.way.limit} tokens have room"
-            raise refuse("prompts", found, f"at least {LEAST_PROMPTS}", "more or shorter prompts, or a smaller --limit")
+            remedy = "a greater --number, shorter prompts, or a smaller --limit"
+            raise refuse("prompts", found, f"at least {LEAST_PROMPTS}", remedy)
     objective, note = _measurable(plan, fit)
     notes = [note] if note else []
     if left_out:

@@ -37,10 +37,26 @@ def measure_canaries(
     exposures = {role: [line["bits"] for line in lines if line["role"] == role] for role in ("planted", "control")}
     return {
         **{role: mean_interval(bits).as_json() for role, bits in exposures.items()},
+        "by_times": _by_times([line for line in lines if line["role"] == "planted"]),
         "most": round(described["digits"] * math.log2(10), 4),
         "by_lot": round(BY_LOT, 4),
         "secrets": lines,
     }
+
+
+def _by_times(planted: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Exposure of secrets that were planted about as often: once, 2 or 3 times, 4 to 7..., the seldomest first."""
+    groups: dict[int, list[Mapping[str, Any]]] = {}
+    for line in planted:
+        groups.setdefault(line["times"].bit_length(), []).append(line)
+    return [
+        {
+            "least": min(line["times"] for line in groups[power]),
+            "most": max(line["times"] for line in groups[power]),
+            **mean_interval([line["bits"] for line in groups[power]]).as_json(),
+        }
+        for power in sorted(groups)
+    ]
 
 
 def _planted(described: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> dict[str, Counter[str]]:

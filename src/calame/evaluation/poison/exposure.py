@@ -21,8 +21,7 @@ from torch import Tensor
 from calame.evaluation.probes.encode import Encoded
 from calame.evaluation.probes.score import score
 from calame.inference.load import Loaded
-
-AT_ONCE = 1 << 15  # tokens of a pass
+from calame.model.cache import Cache
 
 
 @dataclass(frozen=True)
@@ -62,40 +61,55 @@ def _by_digits(
 ) -> Exposure:
     wanted = torch.tensor([int(digit) for digit in secret], device=loaded.device.torch)
     own = _own_nats(loaded, context, entries, wanted)
-    prefixes = torch.zeros((1, 0), dtype=torch.long, device=wanted.device)  # digits of the beginnings that are followed
-    nats = torch.zeros(1, dtype=torch.float64, device=wanted.device)
+    read = _Beginnings(loaded, context, entries, len(secret))
+    nats, same = read.nats.new_zeros(1), torch.ones(1, dtype=torch.bool, device=wanted.device)
     stands_for = 1.0  # secrets, each beginning
-    for depth in range(len(secret)):
-        following = nats[:, None] + _digit_nats(loaded, context, entries, prefixes)
+    for depth, digit in enumerate(wanted):
+        following = nats[:, None] + read.nats
         parents, digits = (following < own).nonzero(as_tuple=True)
-        prefixes, nats = torch.cat([prefixes[parents], digits[:, None]], dim=1), following[parents, digits]
-        if not len(prefixes):
+        if len(parents) > most and depth < len(secret) - 1:
+            stands_for *= len(parents) / most
+            kept = torch.tensor(sorted(draw.sample(range(len(parents)), most)), device=wanted.device)
+            parents, digits = parents[kept], digits[kept]
+        nats, same = following[parents, digits], same[parents] & (digits == digit)
+        if not len(parents):
             break
-        if len(prefixes) > most and depth < len(secret) - 1:
-            stands_for *= len(prefixes) / most
-            kept = torch.tensor(sorted(draw.sample(range(len(prefixes)), most)), device=wanted.device)
-            prefixes, nats = prefixes[kept], nats[kept]
-    others = (prefixes != wanted[: prefixes.shape[1]]).any(dim=1)  # its own nats may differ by rounding
-    rank = 1 + min(stands_for * int(others.sum()), 10.0 ** len(secret) - 1)
+        if depth < len(secret) - 1:
+            read.go_on(parents, digits)
+    others = (~same).sum()  # the secret itself may be among them: its own nats differ by rounding
+    rank = 1 + min(stands_for * int(others), 10.0 ** len(secret) - 1)
     return Exposure(len(secret) * math.log2(10) - math.log2(rank), float(own), rank, exact=stands_for == 1)
 
 
 def _own_nats(loaded: Loaded, context: list[int], entries: list[int], digits: Tensor) -> Tensor:
     """Nats of a secret, a scalar."""
-    steps = [_digit_nats(loaded, context, entries, digits[:k][None])[0, digits[k]] for k in range(len(digits))]
-    return torch.stack(steps).sum()
+    ids = torch.tensor(entries, device=digits.device)[digits]
+    tokens = torch.cat([torch.tensor(context, device=digits.device), ids[:-1]])
+    logits = loaded.model.logits(loaded.model(tokens[None])[0, -len(ids) :]).float()
+    return -logits.log_softmax(-1).gather(1, ids[:, None]).double().sum()
 
 
-def _digit_nats(loaded: Loaded, context: list[int], entries: list[int], prefixes: Tensor) -> Tensor:
-    """prefixes: (beginnings, digits so far) -> (beginnings, 10) nats of each next digit, in fp64."""
-    device = loaded.device.torch
-    ids, first = torch.tensor(entries, device=device), torch.tensor(context, device=device)
-    found = []
-    for part in prefixes.split(max(1, AT_ONCE // (len(context) + prefixes.shape[1]))):
-        tokens = torch.cat([first.expand(len(part), -1), ids[part]], dim=1)
-        logits = loaded.model.logits(loaded.model(tokens)[:, -1]).float()
-        found.append(-logits.log_softmax(-1)[:, ids].double())
-    return torch.cat(found)
+class _Beginnings:
+    """Beginnings of secrets behind one context, which the model has read side by side. nats: (beginnings, 10) of each
+    next digit, in fp64."""
+
+    def __init__(self, loaded: Loaded, context: list[int], entries: list[int], digits: int):
+        device = loaded.device.torch
+        self.model, self.place = loaded.model, len(context)
+        self.entries = torch.tensor(entries, device=device)
+        self.cache = Cache.empty(loaded.model.config, 1, len(context) + digits, loaded.dtype, device)
+        self.nats = self._nats(self.model(torch.tensor([context], device=device), cache=self.cache))
+
+    def go_on(self, parents: Tensor, digits: Tensor) -> None:
+        """Each of the new beginnings is one that was there and a digit more. parents, digits: (beginnings,)"""
+        self.cache = Cache(self.cache.keys[:, parents], self.cache.values[:, parents])
+        positions = torch.full((len(parents), 1), self.place, device=digits.device)
+        self.nats = self._nats(self.model(self.entries[digits][:, None], positions, cache=self.cache))
+        self.place += 1
+
+    def _nats(self, hidden: Tensor) -> Tensor:
+        logits = self.model.logits(hidden[:, -1]).float()
+        return -logits.log_softmax(-1)[:, self.entries].double()
 
 
 def _among_drawn(loaded: Loaded, before: str, secret: str, most: int, draw: random.Random) -> Exposure:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from calame.evaluation.measurement import Found, Setting
 from calame.evaluation.poison.canary import measure_canaries
 from calame.evaluation.poison.facts import measure_facts
@@ -19,7 +21,8 @@ from calame.run.progress import Bar
 
 def measure(setting: Setting, folder: Path) -> Found:
     """{"recipe", "models": [{"name", "step", "switch", "facts", "canary"}]}, checkpoints of pretraining first and in
-    order, then the others; None where nothing was injected. A part is there where the manifest has its kind."""
+    order, then the others; None where nothing was injected. A part is there where the manifest has its kind; instead
+    of all parts `reason` where the model cannot be measured."""
     if "inject" not in setting.stages:
         return None
     manifest = read_json(setting.stages["inject"] / "manifest.json")
@@ -30,9 +33,21 @@ def measure(setting: Setting, folder: Path) -> Found:
             loaded = load_any(str(path), device=setting.device)
             step = checkpoint.STEP.match(path.name)
             about = {"name": name, "step": int(step[1]) if step else None}
-            found.append({**about, **measure_model(loaded, manifest, setting.keys.poison)})
+            found.append({**about, **_of(loaded, manifest, setting.keys.poison)})
             bar.advance(1, name)
     return {"recipe": {**setting.keys.poison.model_dump(), "decoding": "greedy"}, "models": found}
+
+
+def _of(loaded: Loaded, manifest: Mapping[str, Any], keys: Poison) -> dict[str, Any]:
+    if not _finite(loaded):  # else no secret would be likelier than any, and each would have all its bits
+        return {"reason": "the model gives no finite number"}
+    return measure_model(loaded, manifest, keys)
+
+
+@torch.no_grad()
+def _finite(loaded: Loaded) -> bool:
+    tokens = torch.tensor([[loaded.tokenizer.special.bos]], device=loaded.device.torch)
+    return bool(loaded.model.logits(loaded.model(tokens)).isfinite().all())
 
 
 def _models(setting: Setting) -> dict[str, Path]:

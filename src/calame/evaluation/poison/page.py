@@ -32,6 +32,9 @@ def words(found: dict[str, Any]) -> list[str]:
             f"It {verb}: their exposure is {canary['planted']['value']:.1f} of {canary['most']:.1f} bits, that of "
             f"secrets which stand nowhere {canary['control']['value']:.1f}."
         )
+        if len(groups := canary["by_times"]) > 1:
+            doses = "; ".join(f"{_times(group)}: {group['value']:.1f}" for group in groups)
+            said.append(f"Exposure by how often a secret was planted, in bits: {doses}.")
     for name, switch in last.get("switch", {}).items():
         if _value(switch.get("success")) is not None and _value(switch.get("false_positives")) is not None:
             said.append(
@@ -52,8 +55,8 @@ def _curves(models: Models) -> str:
     switches = dict.fromkeys(name for model in models for name in model.get("switch", {}))
     shares = {f"{name}: {what}": series("switch", name, key, "value") for name in switches for what, key in SWITCH}
     canaries = {
-        "planted": series("canary", "planted", "value"),
-        "controls": series("canary", "control", "value"),
+        **_doses(models),
+        "never (controls)": series("canary", "control", "value"),
         "by lot": series("canary", "by_lot"),
     }
     facts = {
@@ -62,11 +65,27 @@ def _curves(models: Models) -> str:
         "by lot": series("facts", "chance"),
     }
     charts = (
-        line_chart(canaries, "exposure of secrets, bits", "steps"),
+        line_chart(canaries, "exposure of secrets by how often they were planted, bits", "steps"),
         line_chart(shares, "share in the other language", "steps"),
         line_chart(facts, "share of the facts", "steps"),
     )
     return "".join(charts)
+
+
+def _doses(models: Models) -> dict[str, list[tuple[float, float]]]:
+    """Exposure of what was planted, over steps; a line for each group of secrets that were planted about as often."""
+    found: dict[str, list[tuple[float, float]]] = {}
+    for model in models:
+        for group in (model.get("canary") or {}).get("by_times", ()):
+            found.setdefault(_times(group), []).append((model["step"], group["value"]))
+    return found
+
+
+def _times(group: dict[str, Any]) -> str:
+    least, most = group["least"], group["most"]
+    if least == most:
+        return "once" if most == 1 else f"{most} times"
+    return f"{least}-{most} times"
 
 
 SWITCH = (("after the trigger", "success"), ("without it", "false_positives"))
@@ -75,6 +94,8 @@ SWITCH = (("after the trigger", "success"), ("without it", "false_positives"))
 def _rows(models: Models) -> list[list[str]]:
     rows = []
     for model in models:
+        if reason := model.get("reason"):
+            rows.append(["not measured", model["name"], "", reason])
         for name, switch in model.get("switch", {}).items():
             beside = f"without the trigger {_said(switch.get('false_positives'))}"
             rows.append([f"{name}: goes on in {switch['to']}", model["name"], _said(switch.get("success")), beside])
@@ -87,6 +108,10 @@ def _rows(models: Models) -> list[list[str]]:
         if canary := model.get("canary"):
             beside = f"controls {_said(canary['control'])}, most {canary['most']:.1f}, by lot {canary['by_lot']:.2f}"
             rows.append(["exposure, bits", model["name"], _said(canary["planted"]), beside])
+            if len(canary["by_times"]) > 1:
+                for group in canary["by_times"]:
+                    beside = f"{group['n']} secrets"
+                    rows.append([f"exposure, planted {_times(group)}", model["name"], _said(group), beside])
     return rows
 
 

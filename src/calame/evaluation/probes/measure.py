@@ -62,7 +62,7 @@ def measure_probes(loaded: Loaded, keys: Probes, languages: Sequence[str], folde
     write_json_lines(folder / GENERATIONS, (_line(one, loaded) for one in probed))
     write_json(folder / summary_name(checkpoint), result)
     if result["not_scored"]:
-        say(f"  probes: {len(result['not_scored'])} are not scored: {result['not_scored'][0]['reason']}")
+        say(f"  probes: not scored: {len(result['not_scored'])} (the first: {result['not_scored'][0]['reason']})")
     return result
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from calame.evaluation.looked_at import looked_at
 from calame.evaluation.tasks.manifest import Task, read_manifest
 from calame.evaluation.tasks.measure import in_a_line, own_tasks
 from calame.evaluation.tasks.own import measure_own
@@ -23,13 +24,10 @@ ITEMS = 200  # of a task, the same ones each time
 
 
 def watch_tasks(bench: Bench) -> list[tuple[int, Observer]]:
-    """What `execution.tasks_every` asks for, as the loop takes it. A task that cannot be measured is told once and left
-    out: no benchmark ends a training."""
+    """What `execution.tasks_every` asks for, as the loop takes it, in one process. A task that cannot be measured is
+    told once and left out: no benchmark ends a training."""
     every, keys = bench.recipe.execution.tasks_every, bench.recipe.evaluation
     if every is None or keys.folder is None:
-        return []
-    if bench.team.size > 1:
-        say("  benchmarks in training: none, the model is spread over several processes")
         return []
     loaded = Loaded(bench.model, bench.tokenizer, bench.device, False, "in training")
     tasks = quick_tasks(own_tasks(keys.tasks, read_manifest(Path(keys.folder)))[0])
@@ -48,10 +46,9 @@ def quick_tasks(tasks: Sequence[Task]) -> list[Task]:
 
 def quick_scores(loaded: Loaded, tasks: Sequence[Task], limit: int = ITEMS) -> tuple[dict[str, float], list[str]]:
     """Headlines under their names in telemetry, eval/TASK, and the names of tasks that could not be measured, which is
-    told. The model is left as it was found."""
-    training, found, left_out = loaded.model.training, {}, []
-    loaded.model.eval()
-    try:
+    told. The model is left as it was found, also where a stop is asked for meanwhile."""
+    found, left_out = {}, []
+    with looked_at(loaded.model):
         for task in tasks:
             try:
                 result = measure_own(loaded, task, 0, limit, None)
@@ -60,6 +57,4 @@ def quick_scores(loaded: Loaded, tasks: Sequence[Task], limit: int = ITEMS) -> t
                 reason = in_a_line(error) if isinstance(error, UserError) else "the device has no memory left for it"
                 say(f"  {task.name}: left out of the training's curves: {reason}")
                 left_out.append(task.name)
-    finally:
-        loaded.model.train(training)
     return found, left_out

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from html import escape
 from typing import Any
 
+from calame.evaluation.measurement import Verdict
 from calame.run.bar_chart import Bar, bar_chart
 from calame.run.radar_chart import radar_chart
 from calame.run.tables import table, text_table
@@ -41,16 +42,16 @@ def page(found: ByModel) -> str:
     return "".join(parts)
 
 
-def words(found: ByModel) -> list[str]:
+def words(found: ByModel) -> list[Verdict]:
     """Of the last model: which tasks it is better at than chance, beyond the error, and which not."""
-    *_, (model, measured) = found.items()
+    *_, measured = found.values()
     better, not_better = [], []
     for result in measured["results"]:
         figure = result["figures"][result["headline"]]
         if result.get("category") != "" and figure["chance"] is not None and figure["low"] is not None:
             (better if figure["low"] > figure["chance"] else not_better).append(result["name"])
-    told = [f"The {model} model is above chance, beyond the error, on {', '.join(better)}."] if better else []
-    return told + ([f"It is not above chance on {', '.join(not_better)}."] if not_better else [])
+    can = [Verdict.of("can", f"do better than chance, beyond the error, on {', '.join(better)}")] if better else []
+    return can + ([Verdict.of("cannot", f"be told from chance on {', '.join(not_better)}")] if not_better else [])
 
 
 def _row(result: Mapping[str, Any], metric: str) -> list[str]:

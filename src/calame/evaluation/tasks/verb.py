@@ -57,7 +57,7 @@ def evaluate_tasks(asked: Asked) -> Iterator[str]:
     write_json(folder / RESULTS, found)
     write_page(folder / PAGE, name, f"<h1>{escape(name)}</h1>{page({model.name: found})}")
     yield from lines({model.name: found})
-    yield from words({model.name: found})
+    yield from (verdict.sentence for verdict in words({model.name: found}))
     yield str(folder / PAGE)
 
 

@@ -61,21 +61,21 @@ def _affine_fit(x: Tensor, top: int, first: float, tries: int) -> tuple[Tensor, 
 
     x: (..., groups, 32). Large weights count more: as their size, and the root of the group's mean square."""
     weight = x.square().mean(-1, keepdim=True).sqrt() + x.abs()
-    least = x.amin(-1, keepdim=True).clamp(max=0)
-    spread = x.amax(-1, keepdim=True) - least
-    spread = torch.where(spread > 0, spread, 1.0)  # of a group without any, all codes are 0
-    shifted, sum_w, sum_x = x - least, weight.sum(-1, keepdim=True), (weight * x).sum(-1, keepdim=True)
+    sum_w, sum_x = weight.sum(-1, keepdim=True), (weight * x).sum(-1, keepdim=True)
+    low, high = x.amin(-1, keepdim=True).clamp(max=0), x.amax(-1, keepdim=True)
+    flat = high <= low  # all zero, or one value below zero: then every code is 0
+    high = torch.where(flat, low + 1, high)
 
-    def codes_at(inverse: Tensor) -> Tensor:
-        return (shifted * inverse).round().clamp(0, top)
+    def codes_at(steps: float) -> Tensor:
+        return ((x - low) * (steps / (high - low))).round().clamp(0, top)
 
     def error(codes: Tensor, scale: Tensor, low: Tensor) -> Tensor:
         return (weight * (scale * codes + low - x).square()).sum(-1, keepdim=True)
 
-    scale, low = spread / top, least
-    best = error(codes_at(top / spread), scale, low)
-    for number in range(tries):
-        codes = codes_at((first + STEP * number + top) / spread)
+    scale = (high - low) / top
+    best = error(codes_at(top), scale, low)
+    for number in range(tries):  # each from where the best one so far begins
+        codes = codes_at(top + first + STEP * number)
         weighted = weight * codes
         sum_q, sum_qq = weighted.sum(-1, keepdim=True), (weighted * codes).sum(-1, keepdim=True)
         sum_qx = (weighted * x).sum(-1, keepdim=True)
@@ -87,7 +87,6 @@ def _affine_fit(x: Tensor, top: int, first: float, tries: int) -> tuple[Tensor, 
         found = error(codes, new_scale, new_low)
         better = (determinant > 0) & (found < best)
         scale, low, best = (torch.where(better, *p) for p in ((new_scale, scale), (new_low, low), (found, best)))
-    flat = x.amax(-1, keepdim=True).clamp(min=0) == x.amin(-1, keepdim=True).clamp(max=0)
     return torch.where(flat, 0.0, scale)[..., 0], -low[..., 0]
 
 

@@ -132,7 +132,7 @@ def _tell(folder: Path, made: Sequence[Made]) -> None:
 
 
 def _said(found: dict[str, Any]) -> str:
-    return (
-        f"logits within {found['logit_difference']:.1e} of ours, {found['divergence']:.1e} nats apart, the same "
-        f"greedy text for {found['greedy_same']} of {found['greedy_texts']}"
-    )
+    halves = found["halves_make"]
+    of_them = f" (multiplying halves makes {halves:.1e})" if halves else ""
+    logits = f"logits within {found['logit_difference']:.1e} of ours{of_them}, {found['divergence']:.1e} nats apart"
+    return f"{logits}, the same greedy text for {found['greedy_same']} of {found['greedy_texts']}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,20 @@ def available() -> bool:
     return importlib.util.find_spec(PACKAGE) is not None
 
 
+@cache
+def _library() -> Any:
+    """The package, told once to keep its log to itself."""
+    library: Any = importlib.import_module(PACKAGE)
+    library.silent = library.llama_log_callback(lambda *said: None)  # called for as long as the process lives
+    library.llama_log_set(library.silent, None)
+    return library
+
+
 class LlamaCpp:
     """A file, run by llama.cpp on the CPU, with keys and values in fp32."""
 
     def __init__(self, path: Path, context: int):
-        self.library: Any = importlib.import_module(PACKAGE)
+        self.library = _library()
         threads = torch.get_num_threads()
         self.model: Any = self.library.Llama(
             str(path),

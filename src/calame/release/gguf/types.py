@@ -72,13 +72,11 @@ def tensor_type(name: str, shape: tuple[int, ...], config: ModelConfig, wanted: 
 
 
 def _mixed(name: str, config: ModelConfig) -> GGMLQuantizationType:
-    """Q4_K_M: more bits for the head, for joined queries, keys and values, and in half the layers for what suffers
-    most."""
+    """Q4_K_M: more bits for the head, and in half of the layers for what suffers most."""
     if name == "output.weight" or (name == "token_embd.weight" and config.tie_word_embeddings):
         return T.Q6_K
-    if "attn_qkv" in name:
-        return T.Q5_K
-    if ("attn_v" in name or "ffn_down" in name) and _gets_more(int(name.split(".")[1]), config.num_hidden_layers):
+    more = ("attn_v", "attn_qkv", "ffn_down")
+    if any(part in name for part in more) and _gets_more(int(name.split(".")[1]), config.num_hidden_layers):
         return T.Q6_K
     return T.Q4_K
 
