@@ -7,7 +7,8 @@ Ours runs as a server runs it: the engine with 32 rows, its thread, and requests
 its `generate`: as it comes, and with the static cache, which it compiles by itself on a GPU. Both hold the same weights
 in the same type (bf16 on a GPU, fp32 on a CPU), read the same prompts of PROMPT tokens and say as many tokens greedily,
 whatever these are: a rate counts all new tokens from the first prompt's coming to the last token. After what warms up,
-everything is timed several times, each side in its turn; a figure is the median with its extremes.
+everything is timed several times, each side in its turn; a figure is the median with its extremes. On a CPU tokens a
+second of all its cores together are told as well, which hardly depend on what else runs there.
 
 What cannot be begun before --seconds are over is left out, and said; what fails is told, and the rest goes on.
 On a CPU --threads says how many cores; a GGUF file (--gguf) is timed beside where llama-cpp-python is installed.
@@ -198,7 +199,15 @@ class Way:
     run: Callable[[], Any]
     times: int = 1
     warm: float = 0.0
-    rates: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)  # tokens a second
+    busy: list[float] = field(default_factory=list)  # and a second of all processors together
+
+    def turn(self) -> None:
+        for _ in range(self.times):
+            begin, busy = time.perf_counter(), time.process_time()
+            self.run()
+            self.rates.append(self.tokens / (time.perf_counter() - begin))
+            self.busy.append(self.tokens / (time.process_time() - busy))
 
 
 def in_turns(ways: Sequence[Way], rounds: int, results: Results) -> None:
@@ -217,9 +226,11 @@ def in_turns(ways: Sequence[Way], rounds: int, results: Results) -> None:
         results.attempt(f"{way.what}, {way.who}", lambda way=way: warm(way))
     for _ in range(rounds):
         for way in able:
-            way.rates += [way.tokens / seconds_of(way.run) for _ in range(way.times)]
+            way.turn()
     for way in able:
         results.add(way.what, way.who, "tokens/s", way.rates, way.warm)
+    for way in [] if results.on_gpu else able:  # says more where others work on the same machine
+        results.add(f"{way.what}, by processor", way.who, "tokens/s", way.busy)
 
 
 def prompts_of(loaded: Loaded, language: str, number: int) -> list[list[int]]:
@@ -258,8 +269,8 @@ def ready(engine: Engine):
     """The engine, once it is warm."""
     with engine:
         engine.ready.wait()
-        if engine._error is not None:
-            raise engine._error
+        if engine.error is not None:
+            raise engine.error
         yield engine
 
 
