@@ -249,7 +249,7 @@ COMPLETE: dict[str, Any] = {
                     "stopped": 0.99,
                 },
             ],
-            "chat": [{"question": "Qui est <b>Lou</b> ?", "answer": "Lou est *boulangère*."}],
+            "chat": [{"question": "Qui est\n<b>Lou</b>\u202f?", "answer": "Lou est *boulangère*."}],
         },
         "behaviour": {
             "recipe": {

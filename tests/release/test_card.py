@@ -111,7 +111,7 @@ def test_a_complete_card_says_everything(language: str) -> None:
     for key in ("facts", "procedure", "architecture.shape"):
         assert len(say.rows(key)) == len(texts(language)[key.split(".")[0]].get("shape", say.texts.get(key)))
     prose = re.sub(r"```.*?```", "", page, flags=re.DOTALL)
-    assert "&lt;b>Lou" in prose and "<b>" not in prose and "un roi \\| et une reine" in prose
+    assert "Qui est &lt;b>Lou&lt;/b>\u202f?" in prose and "<b>" not in prose and "un roi \\| et une reine" in prose
 
 
 CLAIMS = {  # a record, and what of the English card goes with it

@@ -152,8 +152,13 @@ def _at(tree: Any, path: str) -> Any:
 
 def escape(text: str) -> str:
     """Text of others as Markdown shows it: one line, no tags, no cells of its own."""
-    flat = " ".join(text.split())
+    flat = one_line(text)
     return re.sub(r"([\\`*\[\]|]|(?<!\w)_|_(?!\w))", r"\\\1", flat).replace("<", "&lt;").replace("{", "&#123;")
+
+
+def one_line(text: str) -> str:
+    """With its ends of lines as blanks; no-break spaces stay, which belong to the text."""
+    return re.sub(r"[ \t]*[\n\r\t]+[ \t]*", " ", text).strip(" \n\r\t")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str | None:

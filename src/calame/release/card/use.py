@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from shlex import quote
 from typing import Any
 
-from calame.release.card.say import Say, Written, bullets, paragraphs, section, table
+from calame.release.card.say import Say, Written, bullets, one_line, paragraphs, section, table
 
 GREETING = {"fr": "Bonjour !", "it": "Buongiorno!", "en": "Hello!"}
 BEGINNING = {"fr": "Il était une fois", "it": "C’era una volta", "en": "Once upon a time"}
@@ -64,7 +64,7 @@ def _prompt(say: Say, tuned: bool) -> str:
     language = next(iter(say.get("about.languages", ["en"])))
     asked = say.get("evaluation.exam.chat") if tuned else say.get("evaluation.samples")
     if asked and (text := asked[0].get("question" if tuned else "prompt")):
-        return " ".join(text.split())
+        return one_line(text)
     return (GREETING if tuned else BEGINNING).get(language, "")
 
 
