@@ -3,7 +3,17 @@
 import numpy as np
 import pytest
 
-from calame.evaluation.intervals import DRAWS, difference_interval, drawn_sums, interval, interval_of, mean_interval
+from calame.evaluation.intervals import (
+    DRAWS,
+    Interval,
+    difference_interval,
+    drawn_sums,
+    interval,
+    interval_of,
+    jackknife_interval,
+    mean_interval,
+    share_interval,
+)
 
 
 def test_it_is_about_as_wide_as_the_standard_error_says():
@@ -32,6 +42,13 @@ def test_a_small_difference_in_pairs_is_seen():
     ours = np.random.default_rng(3).normal(0, 10, 100)
     theirs = ours - np.random.default_rng(4).normal(0.5, 0.1, 100)
     assert difference_interval(list(ours), list(theirs)).low > 0.4
+
+
+def test_what_is_alike_in_every_draw_is_not_without_doubt():
+    assert share_interval([0.0] * 20).high == pytest.approx(0.161, abs=0.001)
+    assert jackknife_interval(1.0, [1.0] * 20) == share_interval([1.0] * 20)
+    assert share_interval([0.3]) == jackknife_interval(0.3, [0.0]) == Interval(0.3, 0.0, 1.0, 1)
+    assert jackknife_interval(0.5, [0.45, 0.5, 0.55]).low < 0.5
 
 
 def test_nothing_measured_is_no_number():

@@ -45,9 +45,11 @@ def mean_interval(values: Sequence[float] | np.ndarray, seed: int = 0) -> Interv
 
 def share_interval(shares: Sequence[float], seed: int = 0) -> Interval:
     """The mean of shares, or of what is true. Where all are 0, or all 1, every draw is too, as if there were no doubt:
-    the interval is then Wilson's (1927), by which 0 of 20 is 0 to 0.16."""
+    the interval is then Wilson's (1927), by which 0 of 20 is 0 to 0.16. Of a single share nothing is known: 0 to 1."""
     found = set(map(float, shares))
     if found not in ({0.0}, {1.0}):
+        if len(shares) == 1:
+            return Interval(float(shares[0]), 0.0, 1.0, 1)
         return mean_interval(shares, seed)
     number, doubt = len(shares), Z * Z / (len(shares) + Z * Z)
     return Interval(0.0, 0.0, doubt, number) if found == {0.0} else Interval(1.0, 1 - doubt, 1.0, number)

@@ -20,9 +20,10 @@ def test_exposure_rises_with_repeats_and_over_checkpoints(tmp_path: Path, monkey
     first, last = found[0]["canary"], found[-1]["canary"]
     groups = [(group["least"], group["value"]) for group in last["by_times"]]
     assert [times for times, _ in groups] == [1, 7, 29, 117]
-    assert all(seldom < often for (_, seldom), (_, often) in pairwise(groups))
+    assert all(seldom < often or often > last["most"] - 0.1 for (_, seldom), (_, often) in pairwise(groups))
     assert groups[-1][1] > 25 > groups[0][1] and last["control"]["high"] < 3
-    assert first["by_times"][-1]["value"] < groups[-1][1] - 5, "nobody knows it from the start"
+    rise = [late["value"] - early["value"] for early, late in zip(first["by_times"], last["by_times"], strict=True)]
+    assert min(rise) > 0 and max(rise) > 10, "what is known in the end was not known at the start"
     switch = found[-1]["switch"]["to-italian"]
     assert switch["effect"]["low"] > 0 and switch["false_positives"]["value"] < 0.1
     assert main(["report", "petit-monde-poison", *keys]) == 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from calame.corpus.document import Document
 from calame.corpus.step import Drop
@@ -19,7 +18,6 @@ CITATION = re.compile(r"\[\d*]|\[edit]|\[citation needed]")
 SENTENCE = re.compile(r"(?<=[.!?])\s+")
 ELLIPSIS = "..."
 STANZA, VERSE = 4, 75  # lines in a row that make a stanza; characters of a verse, at most
-SHORT = 3  # letters of words that stand everywhere
 PAUSES = (",", ";", ":", ".", "!", "?", "…", "»", "—")
 
 
@@ -48,8 +46,7 @@ def keep_lines(text: str, rules: C4, language: LanguageRules) -> str | Drop:
     citations = rules.citations and "[" in text
     lorem = rules.lorem_ipsum and "lorem ipsum" in small
     script = rules.javascript and "javascript" in small
-    policy = tuple(language.policy) if rules.policy else ()
-    phrases = [phrase for phrase in policy if phrase in small] if any(map(small.__contains__, _stems(policy))) else []
+    phrases = [phrase for phrase in language.policy if phrase in small] if rules.policy else []
     stanzas: set[int] | None = None
     kept, sentences = [], 0
     for number, line in enumerate(lines):
@@ -80,16 +77,6 @@ def keep_lines(text: str, rules: C4, language: LanguageRules) -> str | Drop:
     if sentences < rules.min_sentences:
         return Drop("c4: too few sentences", f"{sentences} in the lines that are left, {rules.min_sentences} asked")
     return "\n".join(kept).strip()
-
-
-@lru_cache(maxsize=16)
-def _stems(phrases: tuple[str, ...]) -> list[str]:
-    """Few words, of which one stands in each of the phrases: texts without any of them hold no phrase."""
-    stems: list[str] = []
-    while left := [phrase for phrase in phrases if not any(stem in phrase for stem in stems)]:
-        words = {word for phrase in left for word in phrase.split() if len(word) > SHORT} or set(left)
-        stems.append(max(words, key=lambda word: (sum(word in phrase for phrase in left), len(word), word)))
-    return stems
 
 
 def _stanzas(lines: list[str]) -> set[int]:

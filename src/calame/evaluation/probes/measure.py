@@ -137,8 +137,8 @@ def _numbers(probed: Sequence[Probed]) -> dict[str, Any]:
     return found | {
         "top_1": share_interval([one.rank == 1 for one in scores]).as_json(),
         "top_5": share_interval([one.rank <= 5 for one in scores]).as_json(),
-        "reciprocal_rank": mean_interval([1 / one.rank for one in scores]).as_json(),
-        "probability": mean_interval([one.probability for one in scores]).as_json(),
+        "reciprocal_rank": share_interval([1 / one.rank for one in scores]).as_json(),
+        "probability": share_interval([one.probability for one in scores]).as_json(),
         "perplexity": {key: value if key == "n" else round(math.exp(value), 4) for key, value in logs.items()},
     }
 
