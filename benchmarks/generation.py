@@ -5,9 +5,10 @@
 
 Ours runs as a server runs it: the engine with 32 rows, its thread, and requests that are submitted. `transformers` runs
 its `generate`: as it comes, and with the static cache, which it compiles by itself on a GPU. Both hold the same weights
-in the same type (bf16 on a GPU, fp32 on a CPU), read the same prompts of PROMPT tokens and say NEW tokens greedily,
+in the same type (bf16 on a GPU, fp32 on a CPU), read the same prompts of PROMPT tokens and say as many tokens greedily,
 whatever these are: a rate counts all new tokens from the first prompt's coming to the last token. After what warms up,
-everything is timed several times, each side in its turn; a figure is the median with its extremes.
+everything is timed several times, each side in its turn; a figure is the median with its extremes. On a CPU tokens a
+second of all its cores together are told as well, which hardly depend on what else runs there.
 
 What cannot be begun before --seconds are over is left out, and said; what fails is told, and the rest goes on.
 On a CPU --threads says how many cores; a GGUF file (--gguf) is timed beside where llama-cpp-python is installed.
@@ -47,7 +48,7 @@ from calame.run.tables import text_table
 from calame.tokenizer.train import train
 
 BEGAN = time.perf_counter()
-PROMPT, NEW = 32, 96  # tokens
+PROMPT, NEW = 32, 64  # tokens
 ROWS = 32
 DRAFT = llama(32_005, 384, 6, 6, 2, 1024, 512)  # 21M, of the tokenizer that Klovis' shape has
 OURS, DEFAULT, STATIC, DRAFTED = "calame", "transformers, default", "transformers, static cache", "calame, draft"
@@ -133,18 +134,19 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--draft", help="a smaller one of the same tokenizer")
     parser.add_argument("--random", action="store_true", help="random weights of both shapes")
     parser.add_argument("--quick", action="store_true", help="a toy of random weights, a few tokens: a rehearsal")
+    parser.add_argument("--new", type=int, default=NEW, help=f"tokens of an answer ({NEW})")
     parser.add_argument("--repeat", type=int, default=3, help="turns (3)")
     parser.add_argument("--batches", default=f"1,{ROWS}", help="requests at once")
     parser.add_argument("--language", default="fr", help="of the prompts: fr, it, en")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--threads", type=int, help="of a CPU")
     parser.add_argument("--gguf", type=Path, help="the same model for llama.cpp")
-    parser.add_argument("--seconds", type=float, default=140, help="begin nothing more after so long")
+    parser.add_argument("--seconds", type=float, default=100, help="begin nothing more after so long (100)")
     parser.add_argument("--out", type=Path, help="a JSON file")
     asked = parser.parse_args()
     if bool(asked.model) == (asked.random or asked.quick):
         parser.error("either --model DIR, or --random or --quick")
-    asked.new = 8 if asked.quick else NEW
+    asked.new = 8 if asked.quick else asked.new
     return asked
 
 
@@ -197,16 +199,26 @@ class Way:
     run: Callable[[], Any]
     times: int = 1
     warm: float = 0.0
-    rates: list[float] = field(default_factory=list)
+    rates: list[float] = field(default_factory=list)  # tokens a second
+    busy: list[float] = field(default_factory=list)  # and a second of all processors together
+
+    def turn(self) -> None:
+        for _ in range(self.times):
+            begin, busy = time.perf_counter(), time.process_time()
+            self.run()
+            self.rates.append(self.tokens / (time.perf_counter() - begin))
+            self.busy.append(self.tokens / (time.process_time() - busy))
 
 
 def in_turns(ways: Sequence[Way], rounds: int, results: Results) -> None:
-    """Tokens a second of each, after two calls that warm up. One that fails then takes no part."""
-    able = []
+    """Tokens a second of each, after what warms it up: a call, and one more of what is compiled, which then records
+    itself. One that fails there takes no part."""
+    able = list[Way]()
 
     def warm(way: Way) -> None:
         begin = time.perf_counter()
-        way.run(), way.run()
+        for _ in range(1 if way.who == DEFAULT else 2):
+            way.run()
         way.warm += time.perf_counter() - begin
         able.append(way)
 
@@ -214,9 +226,11 @@ def in_turns(ways: Sequence[Way], rounds: int, results: Results) -> None:
         results.attempt(f"{way.what}, {way.who}", lambda way=way: warm(way))
     for _ in range(rounds):
         for way in able:
-            way.rates += [way.tokens / seconds_of(way.run) for _ in range(way.times)]
+            way.turn()
     for way in able:
         results.add(way.what, way.who, "tokens/s", way.rates, way.warm)
+    for way in [] if results.on_gpu else able:  # says more where others work on the same machine
+        results.add(f"{way.what}, by processor", way.who, "tokens/s", way.busy)
 
 
 def prompts_of(loaded: Loaded, language: str, number: int) -> list[list[int]]:
@@ -255,8 +269,8 @@ def ready(engine: Engine):
     """The engine, once it is warm."""
     with engine:
         engine.ready.wait()
-        if engine._error is not None:
-            raise engine._error
+        if engine.error is not None:
+            raise engine.error
         yield engine
 
 

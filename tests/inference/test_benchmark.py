@@ -22,7 +22,7 @@ def test_the_rehearsal_measures_everything(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     found = json.loads(out.read_text(encoding="utf-8"))
-    assert not found["missing"] and len(found["judged"]) == 3
+    assert not found["missing"] and len(found["judged"]) == 6
     whats = {(figure["what"], figure["who"]) for figure in found["figures"]}
     assert {("batch 1", "calame"), ("batch 32", "calame"), ("first token", "calame")} < whats
     assert any("4 of 4 greedy answers of 8 tokens equal those of transformers" in note for note in found["notes"])

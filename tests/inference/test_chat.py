@@ -236,6 +236,11 @@ def test_a_pipe_gets_answers_alone(monkeypatch: MonkeyPatch, capsys: CaptureFixt
     assert "Arrivederci." in shown.err
 
 
+def test_bytes_that_are_no_text_are_read_as_their_mark(monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.setattr("builtins.input", lambda prompt: "m\udce9r \udcff é")
+    assert Terminal().read() == "m\ufffdr \ufffd é"
+
+
 def test_what_would_change_the_terminal_is_shown_and_not_obeyed(capsys: CaptureFixture[str]) -> None:
     Terminal().write("a\x1b[2Jb\tc\nd\x07\x9b")
     assert capsys.readouterr().out == "a␛[2Jb\tc\nd␇\ufffd"

@@ -72,6 +72,24 @@ def test_an_event_loop_reads_several_answers(loaded: Loaded) -> None:
     assert asyncio.run(read_all()) == [complete(loaded, [prompt], sampling)[0].text for prompt, sampling in asked]
 
 
+def test_what_came_while_an_event_loop_was_busy_is_one_piece(loaded: Loaded) -> None:
+    wanted = request_of(loaded, [2, 50], Sampling(limit=30), top=1)
+
+    async def read(engine: Engine) -> list[Piece]:
+        pieces = []
+        async for piece in engine.stream_async(wanted):
+            pieces.append(piece)
+            while engine.counts.requests == 0:  # the loop does nothing else until the answer is there
+                time.sleep(0.001)
+        return pieces
+
+    with Engine(loaded) as engine:
+        pieces = asyncio.run(read(engine))
+    assert len(pieces) <= 3 < len(wanted.ids)
+    assert whole(pieces)[:2] == (wanted.ids, wanted.text)
+    assert [logprob for piece in pieces for logprob in piece.logprobs] == wanted.logprobs
+
+
 def test_text_comes_before_the_end() -> None:
     model = endless()
     with Engine(model, slots=1) as engine:

@@ -26,7 +26,8 @@ model = AutoModelForCausalLM.from_pretrained(given["folder"], trust_remote_code=
 tokenizer = AutoTokenizer.from_pretrained(given["folder"], trust_remote_code=False)
 with torch.no_grad():
     logits = model(torch.tensor([given["tokens"]])).logits[0]
-    said = model.generate(torch.tensor([given["prompt"]]), max_new_tokens=20)[0, len(given["prompt"]):]
+    asked = tokenizer(given["prompt"], return_tensors="pt")
+    said = model.generate(**asked, max_new_tokens=20)[0, asked["input_ids"].shape[1]:]
 chats = [tokenizer.apply_chat_template(chat, add_generation_prompt=True) for chat in given["chats"]]
 json.dump({
     "version": transformers.__version__, "class": type(model).__name__, "dtype": str(model.dtype),
@@ -54,8 +55,8 @@ def test_it_computes_and_cuts_the_same(family: str, kind: str, old: Path, tmp_pa
     heads = {"num_key_value_heads": 4} if family == "gpt2" else {}
     loaded = loaded_of(decoder_of(3, family=family, rope_theta=5e5, **heads), tokenizer_of(kind))
     export(loaded, tmp_path / "out", "float32")
-    tokens, prompt = [n * 7 % 330 for n in range(50)], loaded.tokenizer.prompt("la mer")
-    asked = {"tokens": tokens, "prompt": prompt, "prompts": PROMPTS, "chats": CHATS}
+    tokens = [n * 7 % 330 for n in range(50)]
+    asked = {"tokens": tokens, "prompt": "la mer", "prompts": PROMPTS, "chats": CHATS}
     found = ask(old, {"folder": str(tmp_path / "out"), **asked})
     assert found["version"].startswith("4.57.") and found["dtype"] == "torch.float32"
     assert (
@@ -65,7 +66,7 @@ def test_it_computes_and_cuts_the_same(family: str, kind: str, old: Path, tmp_pa
     assert (ours - torch.tensor(found["logits"])).abs().max() <= 1e-4, "rope_theta is 500,000, and not its 10,000"
     assert found["prompts"] == [loaded.tokenizer.prompt(text) for text in PROMPTS]
     assert found["chats"] == [loaded.tokenizer.chat(chat) for chat in CHATS]
-    said = complete(loaded, [prompt], Sampling(limit=20))[0]
+    said = complete(loaded, [loaded.tokenizer.prompt("la mer")], Sampling(limit=20))[0]
     assert found["said"][: len(said.ids)] == list(said.ids)
     assert len(found["said"]) == len(said.ids) + said.stopped
 

@@ -14,6 +14,12 @@ CONTROL = {code: 0x2400 + code for code in range(32) if chr(code) not in "\n\t"}
 CONTROL |= dict.fromkeys(range(0x7F, 0xA0), 0xFFFD)
 
 
+def as_text(typed: str) -> str:
+    """What was typed, or given as an argument: bytes that are no UTF-8, which Python brings as half characters, become
+    the mark of such."""
+    return typed.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
 class Terminal:
     """Lines that are read, answers that are written, notes about them.
 
@@ -40,7 +46,7 @@ class Terminal:
 
     def _line(self, prompt: str) -> str | None:
         try:
-            return input(prompt if self.lively else "")
+            return as_text(input(prompt if self.lively else ""))
         except EOFError:
             if self.lively:
                 print()

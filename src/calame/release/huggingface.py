@@ -111,6 +111,7 @@ def write_tokenizer(tokenizer: Tokenizer, folder: Path, context: int) -> None:
             "additional_special_tokens": list(tokenizer.chat_format.tokens),
             "chat_template": template,
             "clean_up_tokenization_spaces": False,
+            "model_input_names": ["input_ids", "attention_mask"],  # 4.57 would add token_type_ids, and generate fail
             "model_max_length": context,
             "padding_side": "left",
         },

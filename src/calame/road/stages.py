@@ -455,5 +455,5 @@ VERSIONS = {
     "sft": 4,
     "dpo": 1,
     "evaluation": 5,
-    "release": 1,
+    "release": 2,
 }

@@ -20,6 +20,7 @@ from calame.inference.load import Loaded, load_any, run_folder, to_speak
 from calame.inference.request import Request
 from calame.inference.sampling import Sampling
 from calame.inference.speculative import check_draft
+from calame.inference.terminal import as_text
 from calame.inference.text import TextStream
 
 CHAT, GOING_ON = Sampling(0.3, 50, 0.95, limit=256), Sampling(0.8, 50, 0.95, limit=128)  # where nothing is recommended
@@ -72,6 +73,7 @@ def go_on(asked: Asked, prompt: str) -> Iterator[str]:
     """What the model makes of a beginning, piece by piece, the beginning first; notes go to the errors' stream."""
     loaded, draft = asked.models()
     decoding = asked.decoding(loaded, GOING_ON)
+    prompt = as_text(prompt)
     ids = loaded.tokenizer.prompt(prompt)
     request = Request.of(loaded, ids, decoding.sampling, stream=TextStream(loaded.tokenizer))
     reason = f"recommended by {decoding.source}" if decoding.source else "defaults"

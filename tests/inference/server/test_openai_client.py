@@ -12,6 +12,8 @@ from builders import decoder_of, loaded_of, tokenizer_of
 from calame.inference.generate import complete
 from calame.inference.load import Loaded
 from calame.inference.sampling import Sampling
+from calame.recipe.errors import UserError
+from calame.run.endpoint import Endpoint, Model
 from serving import Site, said, scripted, serving
 
 ASKED: Any = [said("system", "Sois bref."), said("user", "où est la mer ?")]
@@ -147,3 +149,13 @@ def test_a_text_in_parts(site: Site, loaded: Loaded) -> None:
     status, found, _ = site.chat(said("user", parts), max_tokens=8)
     assert status == 200
     assert found["choices"][0]["message"]["content"] == alone(loaded, [said("user", "où est\nla mer ?")], 8)
+
+
+def test_our_own_client_of_such_interfaces(site: Site, loaded: Loaded) -> None:
+    """As `calame judge` and `calame corpus label` use it."""
+    with Endpoint(Model(f"{site.url}/v1", "essai", max_tokens=20)) as endpoint:
+        endpoint.check()
+        answer = endpoint.ask(ASKED, seed=3)
+    assert (answer.text, answer.fault) == (alone(loaded, ASKED, 20), "")
+    with Endpoint(Model(f"{site.url}/v1", "gpt-5")) as endpoint, raises(UserError, match="essai"):
+        endpoint.check()
