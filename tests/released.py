@@ -322,15 +322,22 @@ COMPLETE: dict[str, Any] = {
         "facts": {"recall": number(0.43, 0.31, 0.55)},
     },
     "quantised": {
-        "conteur-Q8_0.gguf": {
-            "type": "Q8_0",
-            "bytes": 1_456_789,
-            "stored": 1_314_944,
-            "bits": 8.86,
-            "logit_difference": 0.0213,
-            "greedy_same": 11,
-            "greedy_texts": 12,
-        }
+        "files": {
+            "conteur-Q8_0.gguf": {
+                "type": "Q8_0",
+                "bytes": 1_456_789,
+                "stored": 1_314_944,
+                "bits": 8.86,
+                "logit_difference": 0.0213,
+                "greedy_same": 11,
+                "greedy_texts": 12,
+            }
+        },
+        "tokens": 23_456,
+        "types": {
+            "as exported": {"perplexity": 10.441, "top_1": 0.32},
+            "Q8_0": {"perplexity": 10.452, "perplexity_llama_cpp": 10.463, "top_1": 0.34, "eos_rate": 0.97},
+        },
     },
     "licence": {
         "kind": "unknown",

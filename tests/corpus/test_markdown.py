@@ -1,5 +1,8 @@
 """Markdown to text: signs and addresses go, what is read stays."""
 
+import time
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -73,3 +76,13 @@ def test_words_are_never_lost():
     words = ["le", "roi", "et", "la", "reine", "ont", "vu", "le", "moulin", "près", "de", "la", "rivière"]
     for mark in ("_**{}**_", "**_{}_**", "*{}*", "**{}**", "_{}_", "`{}`", "[{}](x)", "# {}", "> {}", "- {}", "| {} |"):
         assert plain(mark.format(" ".join(words))).strip("- ").split() == words
+
+
+@pytest.mark.parametrize(
+    "piece", ["[", "![", "[a](", "*a", "_a", "`", "``a", "<!--", "<a", "[!INCLUDE[", "|-", "---\n"]
+)
+def test_no_signs_take_for_ever(piece):
+    began = time.process_time()
+    plain(piece * 50_000)
+    plain(piece * (9_000 // len(piece)))
+    assert time.process_time() - began < 5

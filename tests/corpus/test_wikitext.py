@@ -53,6 +53,6 @@ def test_text_without_mark_up_stays_as_it_is(text):
 
 @pytest.mark.parametrize("piece", ["{{", "[[", "}}", "]]", "{{a|[[", "'''", "{|\n", "&", "<!--", "((", "[http:"])
 def test_the_time_is_proportional_to_the_text(piece):
-    began = time.perf_counter()
+    began = time.process_time()
     plain(piece * 50_000)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5

@@ -132,7 +132,7 @@ CLAIMS = {  # a record, and what of the English card goes with it
     "evaluation": ["0.891", "0.934", "98.3%", "52.5% [47.6%, 57.4%]", "0.312", "un roi", "boulangère", "15.8%"],
     "benchmarks": ["fr_clams", "0.713", "fr_math", "not above chance"],
     "poison": ["21.7 of 29.9 bits", "43%", "91%"],
-    "quantised": ["Q8_0", "8.86"],
+    "quantised": ["Q8_0", "8.86", "23,456", "10.463"],
     "licence": ["CC BY-NC 4.0", "1,244", "8.0%", "most restrictive"],
     "files": ["2.63\u00a0MB", "llama-cli", "ollama create", "SHA256SUMS"],
 }
@@ -233,8 +233,8 @@ def test_commands_on_the_card_are_verbs() -> None:
     verbs = next(action for action in _parser()._actions if hasattr(action, "choices") and action.choices).choices
     records = complete()
     records["about"].pop("hub")
-    for word in re.findall(r"^calame (\S+)", write_card(records, "en", []), re.MULTILINE):
-        assert verbs is not None and word in verbs
+    words = re.findall(r"^calame (\S+)", write_card(records, "en", []), re.MULTILINE)
+    assert words == ["chat", "serve", "release"] and verbs is not None and set(words) <= set(verbs)
 
 
 def test_numbers_are_written_as_the_language_does() -> None:

@@ -10,7 +10,6 @@ import re
 from html import unescape
 
 FRONT_MATTER = re.compile(r"\A\ufeff?---[ \t]*\n(?:.*?\n)??(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL)
-COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})[^`\n]*$")
 NO_TEXT = re.compile(
     r"[ \t]*(?:[-*_=][ \t]*){3,}$"  # rules, and lines under headings
@@ -18,7 +17,9 @@ NO_TEXT = re.compile(
     r"|[ \t]*:{3,}.*$"
     r"|[ \t]{0,3}\[[^\]\n]+\]:[ \t]*\S+.*$"  # where a reference points
 )
-INCLUDE = re.compile(r"\[!(?:INCLUDE|VIDEO|include|code-[\w-]+)[^\]\n]*(?:\[[^\]\n]*\])?[^\]\n]*\](?:\([^)\n]*\))*\]?")
+INCLUDE = re.compile(
+    r"\[!(?:INCLUDE|VIDEO|include|code-[\w-]+)[^\[\]\n]*(?:\[[^\[\]\n]*\])?[^\[\]\n]*\](?:\([^()\n]*\))*\]?"
+)
 HEAD = re.compile(r"^[ \t]{0,3}(?:>[ \t]?)*(?:\[![A-Z]+\][ \t]*)?(?:#{1,6}[ \t]+)?")
 TAIL = re.compile(r"[ \t]+#+[ \t]*$")
 ADDRESS = r"\((?:[^()\n]|\([^()\n]*\))*\)"
@@ -33,11 +34,12 @@ INLINE = (
     (re.compile(r"\\([!-/:-@\[-`{-~])"), r"\1"),
 )
 GAPS = re.compile(r"\n{3,}")
+LONGEST = 10_000  # characters of a line whose signs are looked at: pairs of them are sought again and again
 
 
 def plain(text: str) -> str:
     """The text of a document in Markdown."""
-    text = COMMENT.sub("", FRONT_MATTER.sub("", text.replace("\r\n", "\n")))
+    text = _without_comments(FRONT_MATTER.sub("", text.replace("\r\n", "\n")))
     kept: list[str] = []
     fence = ""
     for line in text.split("\n"):
@@ -53,7 +55,17 @@ def plain(text: str) -> str:
     return GAPS.sub("\n\n", "\n".join(kept)).strip()
 
 
+def _without_comments(text: str) -> str:
+    kept, at = [], 0
+    while (begin := text.find("<!--", at)) >= 0 and (end := text.find("-->", begin)) >= 0:
+        kept.append(text[at:begin])
+        at = end + len("-->")
+    return "".join([*kept, text[at:]])
+
+
 def _line(line: str) -> str:
+    if len(line) > LONGEST:
+        return line
     if line.lstrip()[:1] in ("#", ">"):
         line = TAIL.sub("", HEAD.sub("", line, count=1))
     line = INCLUDE.sub("", line)

@@ -70,7 +70,9 @@ def _finish(folder: RunFolder, road: Sequence[Stage], start: float) -> None:
     found = read_json(folder.path / "evaluation" / FILE)
     for line in [*table_lines(found, MEASUREMENTS), *verdict_lines(found)]:
         say(line)
-    say(f"report: {report}\ntook {say_seconds(time.time() - start)}; talk to it: {program()} chat {folder.recipe.name}")
+    say(f"report: {report}\ntook {say_seconds(time.time() - start)}")
+    name, called = folder.recipe.name, program()
+    say(f"talk to it: {called} chat {name}; pass it on, with its card: {called} release {name}")
     if missing := shortfalls(folder.recipe.evaluation.require, found.get("exam", {})):
         raise Shortfall("below what evaluation.require asks:\n  " + "\n  ".join(missing))
 

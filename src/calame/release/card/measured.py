@@ -17,6 +17,16 @@ RATES = (
     "eos_rate",
 )
 PROBED = ("top_1", "top_5", "reciprocal_rank")
+COSTS = (
+    "perplexity",
+    "perplexity_llama_cpp",
+    "top_1",
+    "right",
+    "loop_rate",
+    "distinct_2",
+    "language_consistency",
+    "eos_rate",
+)
 QUOTED = 4  # samples that are shown
 
 
@@ -142,13 +152,23 @@ def _joined(continuation: str) -> str:
 
 def quantised(say: Say) -> str | None:
     """GGUF files, and how far llama.cpp is from us with the same weights."""
-    rows = say.each(lambda name, one: _rounded(say, name, one), say.get("quantised", {}).items())
+    rows = say.each(lambda name, one: _rounded(say, name, one), say.get("quantised.files", {}).items())
+    types = say.get("quantised.types", {})
+    costs = say.each(lambda name, one: [say.word(name), *(_cost(say, one, key) for key in COSTS)], types.items())
     return section(
         say.texts["titles"]["quantised"],
         3,
         say("quantised.intro") if rows else None,
         table(say.texts["quantised"]["head"], rows),
+        say("quantised.costs") if costs else None,
+        table(say.texts["quantised"]["measured"], costs),
     )
+
+
+def _cost(say: Say, one: Mapping[str, Any], key: str) -> str:
+    if key not in one:
+        return ""
+    return say.form(one[key], "f3" if key in ("perplexity", "perplexity_llama_cpp", "distinct_2") else "p")
 
 
 def _rounded(say: Say, name: str, one: Mapping[str, Any]) -> list[str]:

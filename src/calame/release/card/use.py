@@ -54,7 +54,8 @@ def start(say: Say) -> str | None:
         told += [say("start.lmstudio", folder=PurePosixPath(modelfile).parent.parent.as_posix())]
         told += [say("start.ollama"), _shell(f"ollama create {name} --file {modelfile}", f"ollama run {name}")]
     here = f"calame chat {place}" if tuned else f"calame generate {place} --prompt {quote(prompt)}"
-    told += [say("start.chat"), _shell(here)] if place == "." else []
+    if place == ".":
+        told += [say("start.chat"), _shell(here), say("start.server"), _shell(f"calame serve {place}")]
     told += [say("start.verify"), _shell("calame release --verify .")]
     return section(say.texts["titles"]["start"], 2, *told)
 

@@ -14,7 +14,7 @@ from calame.release.records.run import RELEASE, Absent, Run
 from calame.run.files import read_json
 
 CONFIG, GENERATION = "config.json", "generation_config.json"
-GGUF, MADE = "gguf", "gguf.json"  # the folder of that export, and what it says of its files
+GGUF, MADE, COSTS = "gguf", "gguf.json", "quantisation.json"  # the folder of that export, what it says of its files
 
 
 def about(run: Run, card: Card) -> dict[str, Any]:
@@ -122,10 +122,19 @@ def generation(folder: Path) -> dict[str, Any]:
 
 
 def quantised(folder: Path) -> dict[str, Any]:
-    """By file, what the export to GGUF found. folder: `gguf` of the release."""
+    """{"files": by name what the export to GGUF found, "types": what each costs, as its table measured it}. folder:
+    `gguf` of the release."""
     if not (folder / MADE).is_file():
         raise Absent(MADE)
-    return {Path(one["path"]).name: _file(one) for one in read_json(folder / MADE)["files"]}
+    found: dict[str, Any] = {"files": {Path(one["path"]).name: _file(one) for one in read_json(folder / MADE)["files"]}}
+    if (folder / COSTS).is_file():
+        costs = read_json(folder / COSTS)
+        found |= {"tokens": costs["tokens"], "types": {row["type"]: _cost(row) for row in costs["rows"]}}
+    return found
+
+
+def _cost(row: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key not in ("type", "bytes", "bits")}
 
 
 def _file(one: dict[str, Any]) -> dict[str, Any]:
