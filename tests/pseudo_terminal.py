@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import pty
 import select
@@ -21,6 +22,7 @@ class PseudoTerminal:
 
     def __init__(self, run: Callable[[], object]):
         self.seen, self.looked = "", 0
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")  # a read may end within a character
         self.process, self.end = pty.fork()
         if self.process == 0:
             _run_and_leave(run)
@@ -52,7 +54,7 @@ class PseudoTerminal:
                 found = os.read(self.end, 4096)
             except OSError:  # EIO: nobody is at the other end
                 return False
-            self.seen += found.decode(errors="replace").replace("\r\n", "\n")
+            self.seen += self.decoder.decode(found).replace("\r\n", "\n")
             return bool(found)
         return True
 
