@@ -193,8 +193,8 @@ def test_what_a_killed_save_left_behind_goes_with_the_next(tmp_path):
 
 
 def test_a_kill_at_any_moment_leaves_a_valid_newest_checkpoint(tmp_path):
-    """A child saves one checkpoint after the other and is killed at a random moment, twenty times over; more often where
-    the machine is so busy that the children hardly come to save."""
+    """A child saves one checkpoint after the other and is killed at a random moment, twenty times over; more often on a
+    machine so busy that the children hardly come to save."""
     draw = random.Random(1)
     began = time.monotonic()
     save(tmp_path, 1)
