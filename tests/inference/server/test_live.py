@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,6 +14,7 @@ from pytest import MonkeyPatch, fixture, mark, raises
 from builders import ScriptedModel, config_of, decoder_of, loaded_of
 from calame.inference.generate import complete
 from calame.inference.load import Loaded
+from calame.inference.request import Request
 from calame.inference.sampling import Sampling
 from calame.inference.server import serve
 from serving import Site, said, scripted, serving
@@ -120,17 +120,14 @@ def test_an_answer_whose_time_is_over_is_what_is_there(endless: Loaded, stream: 
 
 def test_one_who_found_no_place_in_time_is_told(endless: Loaded) -> None:
     with serving(endless, slots=1, sampling=LONG, seconds=0.5) as site:
-        first = asking(site, True)
+        there = Request.of(endless, endless.tokenizer.chat([said("user", "où ?")]), LONG)
+        ticket = site.engine.submit(there, lambda piece: None)  # has no time of its own: holds the place all the while
         site.until(lambda counts: counts.running == 1)
-        time.sleep(0.3)
-        statuses = []
-        others = [threading.Thread(target=lambda: statuses.append(site.chat(said("user", "a"))[0])) for _ in range(3)]
-        for thread in others:
-            thread.start()
-        for thread in others:
-            thread.join()
-        first.close()
-        assert set(statuses) <= {200, 429} and 429 in statuses
+        with ThreadPoolExecutor(3) as clients:
+            statuses = list(clients.map(lambda _: site.chat(said("user", "a"))[0], range(3)))
+        still_there = not ticket.request.ended
+        ticket.cancel()
+    assert statuses == [429] * 3 and still_there
 
 
 def test_when_the_server_ends_those_who_still_wait_are_told(endless: Loaded, monkeypatch: MonkeyPatch, capfd) -> None:
