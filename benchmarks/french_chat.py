@@ -46,7 +46,7 @@ class Job:
     """Steps one after the other, each with its log, within so many seconds."""
 
     def __init__(self, asked: argparse.Namespace):
-        self.asked, self.began = asked, time.monotonic()
+        self.asked, self.began, self.failed = asked, time.monotonic(), list[str]()
         self.logs = asked.out / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.runs = Path(asked.runs)
@@ -69,6 +69,7 @@ class Job:
         """Whether it ended well. Its output goes to logs/NAME.txt."""
         if self.left() < least:
             self.say(name, "no time")
+            self.failed.append(name)
             return False
         start = time.monotonic()
         with (self.logs / f"{name}.txt").open("a") as log:
@@ -78,6 +79,7 @@ class Job:
                 code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, timeout=self.left()).returncode
             except subprocess.TimeoutExpired:
                 code = -1
+        self.failed += [name] if code else []
         self.say(name, "done" if code == 0 else f"FAILED ({code})", f"in {time.monotonic() - start:.1f} s")
         return code == 0
 
@@ -179,7 +181,9 @@ def main() -> int:
     job.calame("compare", "compare", run)
     job.keep()
     shutil.rmtree(job.logs)  # they are in the archive
-    return 0
+    if job.failed:
+        print("failed, or missed a bar:", ", ".join(job.failed))
+    return 1 if job.failed else 0
 
 
 if __name__ == "__main__":

@@ -75,9 +75,8 @@ def _mapped(
             part = (part - mean[:, None]) * spread[:, None] * tl.load(gain + depth + column, inside, 0.0).to(tl.float32)
             part = part + tl.load(shift + depth + column, inside, 0.0).to(tl.float32)
         tile = tl.load(weight + from_row + depth + column, there & inside, 0.0)
-        narrow = part.to(
-            tile.dtype
-        )  # by one token as well: it says the same alone and beside others, but for sums' order
+        # By one token as well: it says the same alone and beside others, but for the order of sums.
+        narrow = part.to(tile.dtype)
         if TOKENS == 1:
             part = narrow.to(tl.float32)
             sums += tile.to(tl.float32) * part
@@ -93,10 +92,8 @@ def _mapped(
     else:
         result, gate = sums, gates
     if NORM == 1:
-        result, gate = (
-            result * tl.rsqrt(spread / WIDTH + epsilon)[:, None],
-            gate * tl.rsqrt(spread / WIDTH + epsilon)[:, None],
-        )
+        scale = tl.rsqrt(spread / WIDTH + epsilon)[:, None]
+        result, gate = result * scale, gate * scale
     if BIASED:
         result += tl.load(bias + row, row < rows, 0.0).to(tl.float32)[None]
     if BEHIND == 1:  # GELU by its tanh, which is 2 sigmoid(2 .) - 1
