@@ -122,6 +122,8 @@ def pack(paths: Iterable[Path], target: Path) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as tar, target.open("wb") as file:
         assert tar.stdout is not None
         zstandard.ZstdCompressor(6, threads=-1).copy_stream(tar.stdout, file)
+    if tar.returncode > 1:  # 1: a file grew while it was read
+        raise OSError(f"{target}: tar ended with {tar.returncode}")
 
 
 def split(file: Path, size: int) -> None:

@@ -112,7 +112,8 @@ class Results:
         return next((figure.median for figure in self.figures if (figure.what, figure.who) == (what, who)), None)
 
 
-def main() -> None:
+def main() -> int:
+    """1 where a figure failed, or greedy answers differ; on a GPU also where a bar is missed or there was no time."""
     asked = _arguments()
     torch.set_num_threads(asked.threads or torch.get_num_threads())
     loaded, draft = models(asked)
@@ -126,6 +127,9 @@ def main() -> None:
     print("\n".join([*results.notes, *judged(results), *[f"missing: {what}" for what in results.missing]]))
     if asked.out:
         asked.out.write_text(json.dumps({**asdict(results), "judged": judged(results)}, indent=1), encoding="utf-8")
+    faults = [what for what in results.missing if results.on_gpu or not what.endswith(": no time")]
+    bars = [line for line in judged(results) if results.on_gpu and line.startswith("MISSED")]
+    return 1 if faults or bars else 0
 
 
 def _arguments() -> argparse.Namespace:
@@ -388,6 +392,8 @@ def compare(loaded: Loaded, prompts: Sequence[Sequence[int]], new: int, results:
     wanted = their_way(stock_class(model, torch.float32), prompts, new, {})()
     alike = sum(found.ids == row for found, row in zip(requests, wanted.tolist(), strict=True))
     results.note(f"fp32: {alike} of {len(requests)} greedy answers of {new} tokens equal those of transformers")
+    if alike < len(requests):
+        results.missing.append(f"fp32: {len(requests) - alike} greedy answers differ from those of transformers")
 
 
 def llama_cpp(asked: argparse.Namespace, prompt: Sequence[int]) -> Way:
@@ -422,4 +428,4 @@ def judged(results: Results) -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -27,6 +27,7 @@ from calame.evaluation.behaviour.languages import language_of
 from calame.evaluation.behaviour.prompts import Prompt
 from calame.evaluation.behaviour.repetition import ngrams, pooled_distinct
 from calame.evaluation.behaviour.segments import words
+from calame.inference.decoding import recommended_in
 from calame.inference.load import Loaded, load_any
 from calame.inference.sampling import KNOBS, Sampling
 from calame.model.config import count_parameters
@@ -80,11 +81,8 @@ def decoding_of(loaded: Loaded, file: Path | None) -> tuple[Sampling, str]:
     if file is not None:
         found = json.loads(file.read_text())["parameters"]
         return Sampling(**{name: found[name] for name in KNOBS if name in found}), "recommended by a decoding search"
-    kept = Path(loaded.origin) / "generation_config.json"
-    if kept.is_file() and (found := json.loads(kept.read_text())).get("do_sample") is not None:
-        names = {"no_repeat_ngram": "no_repeat_ngram_size"}
-        given = {name: found[names.get(name, name)] for name in KNOBS if names.get(name, name) in found}
-        return Sampling(**given), "generation_config.json"
+    if found := recommended_in(Path(loaded.origin)):
+        return Sampling(**found), "generation_config.json"
     return USUAL, "the usual one"
 
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 
 import calame
-from calame.cli_arguments import model_arguments
+from calame.cli_arguments import model_arguments, refuse_given
 from calame.cli_choice import add_compare, add_judge, add_search_decoding
 from calame.cli_corpus import add_corpus
 from calame.cli_evaluation import add_evaluate
@@ -225,10 +225,11 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
     model_arguments(verb)
     verb.add_argument("folder", help="where to put it")
     verb.add_argument("--to", default="huggingface", choices=("huggingface", "gguf"))
-    verb.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"), help="huggingface: of the weights")
-    verb.add_argument("--type", default="q8_0", metavar="TYPES", help="gguf: f16,q8_0,q4_k_m or some of them (q8_0)")
+    types = ("float32", "bfloat16")
+    verb.add_argument("--dtype", choices=types, help="huggingface: of the weights (float32)")
+    verb.add_argument("--type", metavar="TYPES", help="gguf: f16,q8_0,q4_k_m or some of them (q8_0)")
     verb.add_argument("--name", help="gguf: of the files (default: the model's folder)")
-    verb.add_argument("--publisher", default="calame", help="gguf: folder above them, as LM Studio wants it (calame)")
+    verb.add_argument("--publisher", help="gguf: folder above them, as LM Studio wants it (calame)")
 
     def call(options: argparse.Namespace) -> None:
         from pathlib import Path
@@ -237,18 +238,22 @@ def _add_export(verbs: argparse._SubParsersAction) -> None:
         from calame.evaluation.decoding.recommended import recommended_for
         from calame.inference.load import load_any, run_folder
 
+        if options.to == "gguf":
+            refuse_given(options, "not with --to gguf: --type says what is written", "dtype")
+        else:
+            refuse_given(options, "only with --to gguf", "type", "name", "publisher")
         loaded = load_any(options.model, options.runs, "cpu", options.base)
         run = run_folder(options.model, options.runs)
         recommended = recommended_for(loaded, recommended_file(run, options.base))
         if options.to == "huggingface":
             from calame.release.huggingface import export
 
-            export(loaded, Path(options.folder), options.dtype, recommended)
+            export(loaded, Path(options.folder), options.dtype or "float32", recommended)
         else:
             from calame.release.gguf.export import export_gguf
 
-            name, types = options.name or run.resolve().name, options.type.split(",")
-            export_gguf(loaded, Path(options.folder), name, types, options.publisher, recommended)
+            name, types = options.name or run.resolve().name, (options.type or "q8_0").split(",")
+            export_gguf(loaded, Path(options.folder), name, types, options.publisher or "calame", recommended)
 
     verb.set_defaults(call=call)
 

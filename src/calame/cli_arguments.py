@@ -23,6 +23,14 @@ def count(text: str) -> int:
     return number
 
 
+def refuse_given(options: argparse.Namespace, why: str, *names: str) -> None:
+    """Raises `UserError` where one of these options, None by default, was given."""
+    from calame.recipe.errors import refuse
+
+    if given := [f"--{name}" for name in names if getattr(options, name) is not None]:
+        raise refuse(", ".join(given), why)
+
+
 def place_arguments(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--runs", default="runs", help="folder of the runs (default: runs)")
     verb.add_argument("--device", default="auto", choices=("auto", "cuda", "mps", "cpu"))

@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
-from calame.cli_arguments import count, model_arguments, positive
-from calame.recipe.errors import refuse
+from calame.cli_arguments import count, model_arguments, positive, refuse_given
 
 
 def add_evaluate(verbs: argparse._SubParsersAction) -> None:
@@ -32,17 +31,12 @@ def add_evaluate(verbs: argparse._SubParsersAction) -> None:
 def _by_benchmarks(options: argparse.Namespace) -> Iterator[str]:
     from calame.evaluation.tasks.verb import Asked, evaluate_tasks
 
-    _refuse(options, "only with --measure", "on")
+    refuse_given(options, "only with --measure", "on")
     return evaluate_tasks(Asked(**{name: getattr(options, name) for name in Asked.__dataclass_fields__}))
 
 
 def _as_the_stage(options: argparse.Namespace) -> Iterator[str]:
     from calame.evaluation.verb import Asked, evaluate_model
 
-    _refuse(options, "not with --measure, which measures as the recipe says", "tasks", "folder", "shots", "limit")
+    refuse_given(options, "not with --measure, which measures as the recipe says", "tasks", "folder", "shots", "limit")
     return evaluate_model(Asked(**{name: getattr(options, name) for name in Asked.__dataclass_fields__}))
-
-
-def _refuse(options: argparse.Namespace, why: str, *names: str) -> None:
-    if given := [f"--{name}" for name in names if getattr(options, name) is not None]:
-        raise refuse(", ".join(given), why)

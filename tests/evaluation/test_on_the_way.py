@@ -38,7 +38,7 @@ def trained(folder: Path, losses: dict[int, float], **more: Any) -> Setting:
     (
         ({1: 3.0, 2: 1.0, 4: 2.0}, 2, "step-00000002", "lowest at step 2: 1.000 nats a token, and 2.000 at step 4"),
         ({1: 3.0, 3: 1.0, 4: 1.5}, 3, None, "is not kept"),
-        ({1: 3.0, 2: 2.0, 4: 1.0}, 4, "step-00000004", "fell to the end: 1.000 nats a token at step 4"),
+        ({1: 3.0, 2: 2.0, 4: 1.0}, 4, "step-00000004", "was lowest at the end: 1.000 nats a token at step 4"),
         ({2: 1.0, 4: 1.0}, 2, "step-00000002", "lowest at step 2"),
     ),
 )

@@ -29,6 +29,8 @@ from calame.release.licences import CLASSES, find_licence, inherited, table
         ("CC BY-NC-ND 4.0", "no-derivatives", "cc-by-nc-nd-4.0"),
         ("Common Crawl's terms of use; no licence of its own", "unknown", "unknown"),
         ("ODC-By 1.0, and Common Crawl's terms of use", "unknown", "unknown"),
+        ("MIT and Acme Private EULA", "unknown", "unknown"),
+        ("CC BY 4.0; research use only", "unknown", "unknown"),
         ("not stated", "unknown", "unknown"),
         ("by paper (open access)", "unknown", "unknown"),
         ("beerware", "unknown", "unknown"),

@@ -88,7 +88,7 @@ def _lines(records: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """step, tokens, and what was measured, of each step at which anything was."""
     for record in records:
         found = {name: value for name, value in record.items() if name.startswith(MEASURED)}
-        if found:
+        if found and "train/tokens" in record:  # beside a validation, earlier versions did not say it
             yield {"step": record["step"], "tokens": record["train/tokens"], **found}
 
 
@@ -130,7 +130,8 @@ def words(found: Found) -> list[str]:
     """Whether the end of the training was its best."""
     best, last = found["best"]["best"], found["best"]["last"]
     if best["step"] == last["step"]:
-        return [f"The loss on validation text fell to the end: {last['loss']:.3f} nats a token at step {last['step']}."]
+        where = f"{last['loss']:.3f} nats a token at step {last['step']}"
+        return [f"The loss on validation text was lowest at the end: {where}."]
     kept = "is kept" if found["best"]["checkpoint"] else "is not kept"
     return [
         f"The loss on validation text was lowest at step {best['step']}: {best['loss']:.3f} nats a token, and "

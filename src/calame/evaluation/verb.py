@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from calame.evaluation.behaviour.prompts import SHIPPED
 from calame.evaluation.evaluate import evaluate, not_measured, table_lines
 from calame.evaluation.measurement import Measurement, Setting
 from calame.evaluation.measurements import MEASUREMENTS
@@ -49,7 +50,9 @@ def evaluate_model(asked: Asked) -> Iterator[str]:
     origin = Path(load_any(asked.model, asked.runs, asked.device, asked.base).origin)
     run = run_folder(asked.on or asked.model, asked.runs)
     recipe = _recipe(asked, origin, run)
-    keys, languages = (recipe.evaluation, tuple(recipe.languages)) if recipe else (Evaluation(), ("fr", "it", "en"))
+    keys, languages = (recipe.evaluation, tuple(recipe.languages)) if recipe else (Evaluation(), SHIPPED)
+    if recipe is None:
+        yield f"no recipe is known: measured in {', '.join(SHIPPED)}, by the defaults (--on RUN: as that run says)"
     folder = _place(asked, origin)
     folder.mkdir(parents=True, exist_ok=True)
     stages = stages_of(run) if (run / "recipe.yaml").is_file() else {}

@@ -39,11 +39,9 @@ def table() -> tuple[Licence, ...]:
 def find_licence(text: str) -> Licence:
     """What a licence is, as people write it. Of several in one text the strictest; what no row knows is unknown."""
     parts = [part for part in re.split(r"[;+]|\band\b|\bet\b", text) if part.strip()]
-    found = [next((row for row in table() if re.search(row.pattern, _plain(part))), None) for part in parts]
-    known = [row for row in found if row is not None]
-    if not known:
-        return Licence("", "unknown", "unknown")
-    return max(known, key=lambda row: CLASSES.index(row.kind))
+    strange = Licence("", "unknown", "unknown")
+    found = [next((row for row in table() if re.search(row.pattern, _plain(part))), strange) for part in parts]
+    return max(found, key=lambda row: CLASSES.index(row.kind), default=strange)
 
 
 def _plain(text: str) -> str:

@@ -36,9 +36,9 @@ def push(folder: Path, name: str | None, public: bool) -> str:
     Raises `UserError` for what the user can mend, `GateFailed` where the folder is not what was released, or the hub
     does not hold what was sent."""
     read_manifest(folder)
-    repository = _repository(folder, name)
     if faults := file_faults(folder):
         raise GateFailed("not pushed: the folder is not what was released:\n  " + "\n  ".join(faults))
+    repository = _repository(folder, name)
     with _explained(repository):
         api = HfApi()
         stale = _stale(api, repository, set(files_of(folder)))

@@ -137,8 +137,11 @@ def _model(folder: Path, records: dict[str, Any], formats: bool) -> Iterator[Fin
             f"transformers and Calame differ by {figures['logit_difference']:.1e} over {figures['positions']} positions"
         )
         yield Finding("parity", True, (f"{told}, same likeliest token, equal ids",))
-    for name, faults, told in remeasure(loaded, folder, records):
-        yield _finding(name, faults, told)
+    try:
+        for name, faults, told in remeasure(loaded, folder, records):
+            yield _finding(name, faults, told)
+    except Exception as error:  # whatever records and items of others hold
+        yield Finding("figures", False, (f"cannot be measured again: {type(error).__name__}: {error}",))
     if formats and (folder / GGUF / MADE).is_file():
         yield from _gguf(loaded, folder / GGUF)
 
@@ -150,7 +153,12 @@ def _gguf(loaded: Loaded, folder: Path) -> Iterator[Finding]:
     from calame.release.gguf.types import file_type
 
     by = "and by llama.cpp" if runtime.available() else "without llama.cpp, which is not installed"
-    for one in read_json(folder / MADE)["files"]:
+    try:
+        listed = read_json(folder / MADE)["files"]
+    except (ValueError, TypeError, KeyError) as error:
+        yield Finding(MADE, False, (f"does not list GGUF files: {type(error).__name__}: {error}",))
+        return
+    for one in listed:
         try:
             wanted = file_type(one["type"].lower(), loaded.model.config)
             _, faults = gate.gate(loaded, GgufFile(folder / one["path"]), wanted)

@@ -21,7 +21,7 @@ def serve_model(asked: Asked, name: str | None, ways: Mapping[str, Any]) -> int:
     loaded, draft = asked.models()
     room = min(ways["context"] or 10**9, loaded.model.config.max_position_embeddings)
     decoding = asked.decoding(loaded, replace(CHAT, limit=room))
-    sampling = replace(decoding.sampling, limit=min(decoding.sampling.limit, room))
+    sampling = replace(decoding.sampling, limit=min(asked.sampling["limit"] or room, room))
     name = name or run_folder(asked.model, asked.runs).resolve().name
     settings = Settings(name=name, sampling=sampling, seeded=asked.sampling["seed"] is not None, **ways)
     return serve(loaded, settings, draft, decoding.source)

@@ -84,12 +84,13 @@ def energy(folder: Path) -> dict[str, tuple[float, bool]]:
 
 
 def measuring(folder: Path) -> dict[str, float]:
-    """Seconds that each stage's measurements on the way took, all attempts together."""
-    found: dict[str, float] = {}
+    """Seconds that each stage's measurements on the way took in its last attempt, as the stage's own seconds."""
+    found: dict[str, tuple[int, float]] = {}
     for line in lines(folder / FILE):
-        if seconds := line.get("perf/evaluation_s"):
-            found[line["stage"]] = found.get(line["stage"], 0.0) + seconds
-    return found
+        attempt, before = found.get(line["stage"], (0, 0.0))
+        before = before if attempt == line["attempt"] else 0.0
+        found[line["stage"]] = line["attempt"], before + line.get("perf/evaluation_s", 0.0)
+    return {stage: seconds for stage, (_, seconds) in found.items() if seconds}
 
 
 def attempts(path: Path, stage: str) -> int:

@@ -11,7 +11,7 @@ from calame.inference.load import Loaded
 from calame.inference.sampling import Sampling
 from calame.recipe.errors import refuse
 
-BODY, SECONDS = 1 << 20, 300.0
+BODY, SECONDS = 1_000_000, 300.0
 
 
 @dataclass(frozen=True)

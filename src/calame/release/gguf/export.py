@@ -73,6 +73,9 @@ def export_gguf(
     wanted = [file_type(kind, config) for kind in dict.fromkeys(types)]
     vocabulary = vocabulary_of(tokenizer, config.vocab_size)
     ollama.check_end(tokenizer.chat_format)
+    for option, value in (("name", name), ("publisher", publisher)):
+        if value in ("", ".", "..") or Path(value).name != value:
+            raise refuse(option, repr(value), "the name of one folder, without a slash")
     folder, home = folder.resolve(), Path(publisher) / name
     with placing(folder, MADE) as temporary:
         (temporary / home).mkdir(parents=True)
