@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from pytest import mark
 
 from builders import ScriptedModel, config_of, loaded_of, tokenizer_of
-from calame.inference.generate import stream_text
+from calame.inference.engine import Engine
+from calame.inference.request import Request
 from calame.inference.sampling import Sampling
 from calame.inference.text import TextStream
 
@@ -17,7 +18,9 @@ KINDS = ("byte-bpe", "sentencepiece-bpe")
 def streamed(kind: str, ids: list[int]) -> list[str]:
     """What is shown while a model says these ids and stops."""
     loaded = loaded_of(ScriptedModel([[*ids, 5]], config_of(max_position_embeddings=4096)), tokenizer_of(kind))
-    return list(stream_text(loaded, [2], Sampling(limit=4000)))
+    request = Request.of(loaded, [2], Sampling(limit=4000), stream=TextStream(loaded.tokenizer))
+    with Engine(loaded, slots=1) as engine:
+        return [piece.text for piece in engine.stream(request) if piece.text]
 
 
 @mark.parametrize("kind", KINDS)

@@ -106,6 +106,17 @@ def test_without_its_file_a_record_is_not_there(toy: Path) -> None:
             assert there(whole, record) and not there(left, record), (file, record)
 
 
+def test_the_machine_is_that_of_the_training(toy: Path) -> None:
+    run = toy / "runs/toy"
+    change_json(
+        (run / "pretrain").resolve() / "done.json", lambda done: done["machine"].update(gpus=["A", "A"], cpus=7)
+    )
+    found = records(run)["made_with"]
+    assert (found["gpus"], found["cpus"]) == ({"A": 2}, 7)
+    change_json((run / "pretrain").resolve() / "done.json", lambda done: done.pop("machine"))
+    assert "gpus" not in records(run)["made_with"]  # of a training that did not say it
+
+
 def change_json(path: Path, change: Callable[[dict[str, Any]], object]) -> None:
     value = json.loads(path.read_text())
     change(value)

@@ -61,16 +61,6 @@ def stream_ids(loaded: Loaded, prompts: Sequence[Sequence[int]], sampling: Sampl
             told += 1
 
 
-def stream_text(loaded: Loaded, prompt: Sequence[int], sampling: Sampling, stops: Sequence[str] = ()) -> Iterator[str]:
-    """The text of one completion as it comes."""
-    request = Request.of(loaded, prompt, sampling, stream=TextStream(loaded.tokenizer, stops))
-    shown = 0
-    for _ in run(_batch(loaded, [request], 1), [request]):
-        if len(request.text) > shown:
-            yield request.text[shown:]
-            shown = len(request.text)
-
-
 def run(batch: Batch, requests: Sequence[Request]) -> Iterator[None]:
     """Continue requests until all have ended, and come back after each pass. The longest prompts go first, so that
     those read together are of like length."""

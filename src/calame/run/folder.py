@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import logging
 import os
-import platform
-import subprocess
-import sys
-import time
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 
 import yaml
 
-import calame
 from calame.recipe.derived import Derived
 from calame.recipe.errors import refuse
 from calame.recipe.save import resolved_yaml
 from calame.recipe.schema import Recipe
+from calame.run.environment import environment
 from calame.run.files import atomic, write_json
-from calame.run.launch import world_size
 from calame.run.stage import Stage
 from calame.run.store import Store
-
-PACKAGES = ("torch", "numpy", "tokenizers", "transformers", "safetensors", "sentencepiece", "pydantic")
 
 
 class RunFolder:
@@ -102,43 +94,3 @@ class RunFolder:
         temporary.unlink(missing_ok=True)
         temporary.symlink_to(os.path.relpath(self.store.folder(stage) / stage.linked_file, link.parent))
         temporary.replace(link)
-
-
-def environment() -> dict[str, object]:
-    """Versions, hardware and code revision of this process."""
-    return {
-        "calame": calame.__version__,
-        "code": _revision(),
-        "python": sys.version.split()[0],
-        "packages": {name: _version(name) for name in PACKAGES},
-        "processes": world_size(),
-        "machine": {"system": platform.platform(), "cpus": os.cpu_count(), **_gpus()},
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _revision() -> str | None:
-    """The git commit of the code, with + when files differ from it; None for an installed wheel."""
-    here = Path(calame.__file__).parent
-    git = ["git", "-C", str(here)]
-    try:
-        commit = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
-        changed = subprocess.run(
-            [*git, "status", "--porcelain", "--", str(here)], capture_output=True, text=True, timeout=10
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return commit.stdout.strip() + ("+" if changed.stdout.strip() else "") if commit.returncode == 0 else None
-
-
-def _gpus() -> dict[str, object]:
-    import torch
-
-    return {"gpus": [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from calame.run import checkpoint
+from calame.run.environment import machine
 from calame.run.files import digest, explain_full_disk, read_json, write_json
 from calame.run.progress import say
 from calame.run.stage import PARTS, Stage, Work, difference
@@ -118,6 +119,7 @@ class Store:
                 "fingerprint": stage.fingerprint,
                 "ingredients": stage.ingredients,
                 "weights": _weights(folder) if stage.trained else None,
+                "machine": machine() if stage.trained else None,  # the run may go on on another
                 "made_from": made_from,
                 "seconds": round(seconds, 2),
                 "finished": time.strftime("%Y-%m-%dT%H:%M:%S%z"),

@@ -22,11 +22,9 @@ from calame.release.gguf.vocabulary import Vocabulary, vocabulary_of
 from calame.release.gguf.write import write_file
 from calame.release.huggingface import ANSWER_TOKENS
 from calame.release.place import not_passed, placing
+from calame.release.records.about import MADE
 from calame.run.files import file_digest, read_json, write_json
 from calame.run.progress import say
-
-MADE = "gguf.json"
-"""In the folder of an export: what was made, as `read_made` returns it."""
 
 
 @dataclass(frozen=True)

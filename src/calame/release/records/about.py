@@ -36,16 +36,19 @@ def about(run: Run, card: Card) -> dict[str, Any]:
 
 
 def made_with(run: Run) -> dict[str, Any]:
-    """Versions and hardware, as the run's last start wrote them down."""
+    """Versions, as the run's last start wrote them down; and the machine that ended the pretraining, where that is
+    known: the run may have gone on on another."""
     found = run.json("environment.json")
-    gpus = found["machine"].get("gpus", [])
+    machine = run.stages.get("pretrain", {}).get("machine") or {}
+    gpus = machine.get("gpus", [])
+    counted = {name: gpus.count(name) for name in dict.fromkeys(gpus)}
+    hardware = {"cpus": machine["cpus"], "gpus": counted} if machine else {}
     return {
         "calame": found["calame"],
         "code": found.get("code"),
         "python": found["python"],
         "packages": {name: version for name, version in found["packages"].items() if version},
-        "cpus": found["machine"]["cpus"],
-        "gpus": {name: gpus.count(name) for name in dict.fromkeys(gpus)},
+        **hardware,
     }
 
 
