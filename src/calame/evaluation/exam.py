@@ -21,7 +21,7 @@ from calame.corpus import petit_monde
 from calame.corpus.files import find_files
 from calame.corpus.readers.kinds import read_rows
 from calame.evaluation.artefacts import ExamAnswer
-from calame.evaluation.intervals import Z
+from calame.evaluation.intervals import wilson_low
 from calame.evaluation.measurement import ByModel, CannotMeasure, Found, Subject, Verdict
 from calame.evaluation.records import write_rows
 from calame.inference.generate import Completion, Sampling, complete
@@ -268,16 +268,9 @@ def words(found: ByModel) -> list[str]:
 
 def _verdict(row: Mapping[str, Any]) -> str:
     """Better than a baseline is what lies above it with the whole of its 95 % interval (Wilson 1927)."""
-    if _lowest(row["right"], row["questions"]) <= _baseline(row):
+    if wilson_low(row["right"], row["questions"]) <= _baseline(row):
         return "cannot"
     return "can" if row["right"] >= 0.5 else "in part"
-
-
-def _lowest(share: float, number: int) -> float:
-    """The lower end of Wilson's interval, which has doubt left also where all are right."""
-    doubt = Z * Z / number
-    middle = share + doubt / 2
-    return (middle - Z * math.sqrt(share * (1 - share) / number + doubt / (4 * number))) / (1 + doubt)
 
 
 def _baseline(row: Mapping[str, Any]) -> float:

@@ -6,6 +6,7 @@ Every draw is seeded, so that a report made again says the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -51,8 +52,15 @@ def share_interval(shares: Sequence[float], seed: int = 0) -> Interval:
         if len(shares) == 1:
             return Interval(float(shares[0]), 0.0, 1.0, 1)
         return mean_interval(shares, seed)
-    number, doubt = len(shares), Z * Z / (len(shares) + Z * Z)
-    return Interval(0.0, 0.0, doubt, number) if found == {0.0} else Interval(1.0, 1 - doubt, 1.0, number)
+    number, least = len(shares), wilson_low(1.0, len(shares))
+    return Interval(0.0, 0.0, 1 - least, number) if found == {0.0} else Interval(1.0, least, 1.0, number)
+
+
+def wilson_low(share: float, number: int) -> float:
+    """The lower end of Wilson's interval (1927) of a share of so many: doubt is left also where all are right."""
+    doubt = Z * Z / number
+    middle = share + doubt / 2
+    return (middle - Z * math.sqrt(share * (1 - share) / number + doubt / (4 * number))) / (1 + doubt)
 
 
 def interval_of(things: Sequence[Any], statistic: Callable[[list[Any]], float], seed: int = 0) -> Interval:

@@ -8,6 +8,7 @@ from typing import Any
 
 from calame.evaluation.decoding.files import RECOMMENDED
 from calame.evaluation.evaluate import FILE
+from calame.evaluation.identity import weights_of
 from calame.evaluation.tasks.verb import FOLDER, RESULTS
 from calame.release.records.run import EVALUATION, Absent, Run
 from calame.run.files import read_json
@@ -104,9 +105,9 @@ def benchmarks(run: Run) -> dict[str, Any]:
     except Absent:
         found = {}
     measured = [found.get("tasks", {}).get(model) or {}]
-    checkpoint = _checkpoint(run, stage)
+    checkpoint = run.checkpoint_folder(stage)
     later = run.path / FOLDER / Path(stage).name / checkpoint.name / RESULTS
-    if later.is_file() and (told := read_json(later))["weights"] == _weights(checkpoint):
+    if later.is_file() and (told := read_json(later))["weights"] == weights_of(checkpoint):
         measured.append(told)
     results = {one["name"]: _task(one) for part in measured for one in part.get("results", [])}
     excluded = {one["name"]: one["reason"] for part in measured for one in part.get("excluded", [])}
@@ -120,23 +121,6 @@ def _task(result: Mapping[str, Any]) -> dict[str, Any]:
     about = {key: result[key] for key in ("by", "headline", "items", "shots", "limit") if result.get(key) is not None}
     told = {key: figure[key] for key in ("value", "stderr", "low", "high", "chance") if figure.get(key) is not None}
     return about | told
-
-
-def _checkpoint(run: Run, stage: str) -> Path:
-    from calame.run import checkpoint
-
-    if stage == "pretrain":
-        return run.folder(stage) / "checkpoints" / run.json("selected.json")["checkpoint"]
-    steps = checkpoint.steps(run.folder(stage) / "checkpoints")
-    if not steps:
-        raise Absent(stage)
-    return steps[-1]
-
-
-def _weights(checkpoint: Path) -> str:
-    from calame.evaluation.identity import weights_of
-
-    return weights_of(checkpoint)
 
 
 def decoding(folder: Path) -> dict[str, Any]:

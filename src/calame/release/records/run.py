@@ -134,17 +134,19 @@ class Run:
             raise Absent(stage)
         return self.stages[stage]["ingredients"]["keys"]
 
-    def checkpoint(self, stage: str) -> dict[str, Any]:
-        """The state in the manifest of the checkpoint that went on from a trained stage. Raises `Absent`."""
+    def checkpoint_folder(self, stage: str) -> Path:
+        """The checkpoint that went on from a trained stage. Raises `Absent`."""
         folder = self.folder(stage) / "checkpoints"
         if stage == "pretrain":
-            name = _read(self.path / "selected.json")["checkpoint"]
-        else:
-            steps = checkpoint.steps(folder)
-            if not steps:
-                raise Absent(stage)
-            name = steps[-1].name
-        return _read(folder / name / checkpoint.MANIFEST)["state"]
+            return folder / self.json("selected.json")["checkpoint"]
+        steps = checkpoint.steps(folder)
+        if not steps:
+            raise Absent(stage)
+        return steps[-1]
+
+    def checkpoint(self, stage: str) -> dict[str, Any]:
+        """The state in the manifest of that checkpoint. Raises `Absent`."""
+        return _read(self.checkpoint_folder(stage) / checkpoint.MANIFEST)["state"]
 
     def sources(self) -> Iterator[str]:
         """The sources of the corpus, in the recipe's order."""
