@@ -39,6 +39,18 @@ class PseudoTerminal:
         begin, self.looked = self.looked, self.seen.index(text, self.looked) + len(text)
         return self.seen[begin : self.looked]
 
+    def interrupt(self, until: str, seconds: float = 20) -> None:
+        """Ctrl-C, pressed again every second until `until` is shown: between the writing of a prompt and the wait for a
+        key Python only notes it, and acts at the next one."""
+        end = time.monotonic() + seconds
+        while until not in self.seen[self.looked :]:
+            assert time.monotonic() < end, f"no {until!r} in {self.seen[self.looked :]!r}"
+            self.type(CTRL_C)
+            again = time.monotonic() + 1
+            while until not in self.seen[self.looked :] and time.monotonic() < again:
+                self._read()
+        self.wait_for(until)
+
     def leave(self, seconds: float = 20) -> int:
         """The exit code, once the process has ended; what it still showed is in `seen`."""
         end = time.monotonic() + seconds

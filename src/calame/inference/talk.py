@@ -46,8 +46,8 @@ class Talk:
                 return
             with closing(self.engine.stream(request)) as pieces:
                 for piece in pieces:
+                    said, finish = said + piece.text, piece.finish  # first: what is shown is remembered
                     self.terminal.write(piece.text)
-                    said, finish = said + piece.text, piece.finish
         except KeyboardInterrupt:
             finish = "stopped"
         self.conversation.answer(said)
