@@ -16,12 +16,13 @@ from pytest import MonkeyPatch, approx, fixture, mark, raises
 
 from builders import corpus_of, decoder_of, rows_of, shards_of, texts, tokenizer_of
 from calame.evaluation.behaviour.prompts import Prompt
+from calame.evaluation.behaviour.segments import words
 from calame.evaluation.decoding import files
 from calame.evaluation.decoding import search as searching
 from calame.evaluation.decoding.decide import DEFAULT
 from calame.evaluation.decoding.files import Recommended, Said, Summary
 from calame.evaluation.decoding.objective import WEIGHTS, Objective
-from calame.evaluation.decoding.reference import reference_of
+from calame.evaluation.decoding.reference import Reference, losses_of, words_of
 from calame.evaluation.decoding.results import write_results
 from calame.evaluation.decoding.search import Outcome, Plan, search
 from calame.evaluation.decoding.settings import Setting, grid, with_presets
@@ -33,7 +34,8 @@ from calame.shards.read import Shard
 from evaluation.bigrams import bigram_model, prompts_of, saved
 from support import environment
 
-REFERENCE = {"fr": 1.6, "it": 1.6}  # nats a token: loops are below it, noise is above
+REFERENCE = Reference({"fr": 1.6, "it": 1.6})  # nats a token: loops are below it, noise is above
+OBJECTIVE = Objective(WEIGHTS).without("unknown_words")  # its words are numbers
 SPACE = {
     "temperature": (0.8,),
     "top_k": (50,),
@@ -45,7 +47,7 @@ SETTINGS = with_presets(grid(SPACE))
 
 
 def plan_of(**changes: Any) -> Plan:
-    given = {"settings": SETTINGS, "prompts": prompts_of(24), "objective": Objective(WEIGHTS), "way": Way(32)}
+    given = {"settings": SETTINGS, "prompts": prompts_of(24), "objective": OBJECTIVE, "way": Way(32)}
     return Plan(**{**given, "space": SPACE, "reference": REFERENCE, **changes})
 
 
@@ -95,15 +97,15 @@ def test_what_penalties_hide_stands_beside(found: tuple[Outcome, Path]) -> None:
 def test_without_surprise_noise_would_win(looping: Loaded, found: tuple[Outcome, Path]) -> None:
     """Which is why it is weighed: at temperature 1 little repeats, and nothing means anything."""
     _, folder = found
-    outcome = search(looping, plan_of(objective=Objective(WEIGHTS).without("surprise")), folder)
+    outcome = search(looping, plan_of(objective=OBJECTIVE.without("surprise")), folder)
     assert outcome.roles["winner"] == Setting() != found[0].roles["winner"]
     nats = {place.setting: place.numbers["nats"].value for place in outcome.boards["tuning"]}
-    assert nats[Setting()] > 1.2 * REFERENCE["fr"]
+    assert nats[Setting()] > 1.2 * REFERENCE.nats["fr"]
 
 
 def test_a_model_that_does_not_loop_gets_no_penalty(tmp_path: Path) -> None:
     loaded = saved(tmp_path, bigram_model(0.3))
-    outcome = search(loaded, plan_of(reference={"fr": 4.5, "it": 4.5}), tmp_path / "out")
+    outcome = search(loaded, plan_of(reference=Reference({"fr": 4.5, "it": 4.5})), tmp_path / "out")
     assert outcome.decision.recommended == outcome.decision.recommended.raw
     assert outcome.decision.recommended.rules <= DEFAULT.rules
 
@@ -201,33 +203,66 @@ def test_prompts_without_room_are_named_and_left_out(looping: Loaded, tmp_path: 
         search(looping, plan_of(way=Way(120)), tmp_path)
 
 
-def test_without_validation_text_surprise_is_left_out_and_it_is_said(looping: Loaded, tmp_path: Path) -> None:
-    outcome = search(looping, plan_of(reference={}, settings=SETTINGS[:2]), tmp_path)
-    assert "surprise" not in outcome.objective.weights
-    assert outcome.words[0] == "surprise is not weighed: the model's loss on validation text is not known for fr, it."
-    with raises(UserError, match="nothing else is weighed"):
-        search(looping, plan_of(objective=Objective({"surprise": -1.0}), reference={}), tmp_path)
+def test_what_is_not_known_of_text_is_not_weighed_and_it_is_said(looping: Loaded, tmp_path: Path) -> None:
+    plan = plan_of(objective=Objective(WEIGHTS), reference=Reference(), settings=SETTINGS[:2])
+    outcome = search(looping, plan, tmp_path)
+    assert not {"surprise", "unknown_words"} & set(outcome.objective.weights)
+    assert outcome.words[:2] == (
+        "surprise is not weighed: the model's loss on validation text is not known for fr, it.",
+        "unknown words are not weighed: the text that the model learnt from is not here.",
+    )
+    with raises(UserError, match="nothing is left: surprise is not weighed"):
+        search(looping, plan_of(objective=Objective({"surprise": -1.0}), reference=Reference()), tmp_path)
 
 
-def test_surprise_is_the_distance_from_the_loss_on_text(looping: Loaded, tmp_path: Path) -> None:
-    """A loop is less surprising than text, noise is more: the setting between them is nearest."""
+def test_surprise_is_how_far_a_loss_lies_above_that_of_text(looping: Loaded) -> None:
+    """A loop is less surprising than text, which has its own number; noise is more."""
     trial = try_setting(looping, DEFAULT, prompts_of(4), Way(32))
-    measured = measure(trial, {"fr": 3.0, "it": 3.0})
-    nats = measured.only("nats").above[:, 0]
-    assert measured.only("surprise").above[:, 0] == approx(abs(nats - 3.0))
-    numbers = {}
-    for setting in (Setting(0.0), DEFAULT, Setting(3.0)):
-        numbers[setting] = measure(try_setting(looping, setting, prompts_of(20), Way(32)), {"fr": 1.0, "it": 1.0})
-    surprise = {setting: found.only("surprise").values()[0] for setting, found in numbers.items()}
-    assert min(surprise, key=lambda setting: surprise[setting]) == DEFAULT
+    nats = measure(trial, Reference()).only("nats").above[:, 0]
+    for text in (0.0, float(sorted(nats)[2]), 9.0):
+        measured = measure(trial, Reference({"fr": text, "it": text}))
+        assert measured.only("surprise").above[:, 0] == approx([max(found - text, 0) for found in nats])
+
+
+def test_unknown_words_are_counted_and_a_piece_of_one_is_none() -> None:
+    known = Reference(words=frozenset({"la", "mer", "est", "l'eau"}))
+    assert known.unknown("La mer est blagueuse.", whole=True) == 0.25
+    assert known.unknown("La mer est blagu", whole=False) == 0, "the last one is cut off"
+    assert known.unknown("L'eau est.", whole=True) == 0
+    assert known.unknown("...", whole=True) is known.unknown("mer", whole=False) is None
+
+
+def test_words_are_those_of_the_training_text(tmp_path: Path) -> None:
+    written = texts(150, words=(20, 40))
+    corpus = corpus_of(tmp_path, {"a": rows_of(written)})
+    shard = Shard(shards_of(tmp_path, corpus, tokenizer_of())["a"], "train", tokenizer_of())
+    known = words_of(tokenizer_of(), [shard])
+    there = {word.lower() for document in range(shard.documents) for word in words(text_of(shard, document))}
+    assert known == there and len(known) > 20
+
+
+def text_of(shard: Shard, document: int) -> str:
+    start, end = shard.starts[document : document + 2]
+    return tokenizer_of().decode(shard.tokens[start:end].tolist())
+
+
+def test_words_that_nobody_wrote_speak_against_a_setting(looping: Loaded, tmp_path: Path) -> None:
+    """By rates of repetition noise wins; held against the words of text it does not."""
+    likely = try_setting(looping, DEFAULT, prompts_of(24), Way(32)).generations
+    known = frozenset(word.lower() for one in likely for word in words(one.completion.text))
+    plan = plan_of(objective=Objective(WEIGHTS).without("surprise"), reference=Reference(words=known))
+    outcome = search(looping, plan, tmp_path)
+    unknown = {place.setting: place.numbers["unknown_words"].value for place in outcome.boards["tuning"]}
+    assert unknown[Setting()] > unknown[DEFAULT] == 0
+    assert outcome.roles["winner"] != Setting()
 
 
 def test_the_reference_is_the_loss_on_beginnings_of_validation_text(tmp_path: Path) -> None:
     corpus = corpus_of(tmp_path, {"a": rows_of(texts(150, words=(20, 40)))}, share=0.4)
     shard = Shard(shards_of(tmp_path, corpus, tokenizer_of())["a"], "validation", tokenizer_of())
     uniform = saved(tmp_path / "m", bigram_model(0.0))
-    found = reference_of(uniform, [shard], 6, 20)
+    found = losses_of(uniform, [shard], 6, 20)
     assert found == {"fr": approx(5.799, abs=1e-3)}, "ln 330"
-    assert reference_of(uniform, [shard], 6, 4000) == {}, "no document is so long"
-    other = reference_of(saved(tmp_path / "n", decoder_of(max_position_embeddings=128)), [shard], 6, 20)
+    assert losses_of(uniform, [shard], 6, 4000) == {}, "no document is so long"
+    other = losses_of(saved(tmp_path / "n", decoder_of(max_position_embeddings=128)), [shard], 6, 20)
     assert other["fr"] != found["fr"]

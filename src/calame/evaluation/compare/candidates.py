@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calame.evaluation.identity import weights_of
+from calame.evaluation.spoken import stages_of
 from calame.inference.load import run_folder
 from calame.recipe.criteria import Criteria
 from calame.recipe.errors import Problem, UserError, refuse
@@ -86,12 +87,6 @@ def candidate_of(path: Path, run: str, stages: Mapping[str, Path]) -> Candidate:
         recipe=written_recipe(state["recipe"], str(path)),
         stages=stages,
     )
-
-
-def stages_of(run: Path) -> dict[str, Path]:
-    """Folders of the stages that a comparison reads, by name."""
-    shards = {f"shards/{path.name}": path for path in sorted((run / "shards").glob("*")) if path.is_dir()}
-    return {name: path.resolve() for name, path in shards.items()}
 
 
 def check_comparable(candidates: Sequence[Candidate], criteria: Criteria) -> None:

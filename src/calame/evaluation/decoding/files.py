@@ -53,6 +53,7 @@ class Summary(Record):
     tried: int = Field(description="settings, the presets among them")
     objective: dict[str, float] = Field(description="weight of each rate in the score")
     reference: dict[str, float] = Field(description="by language: nats a token of validation text; empty: not known")
+    words_known: int = Field(description="of the training text; 0: not known")
     prompts: dict[str, dict[str, int]] = Field(description="tuning, holdout: prompts by language")
     left_out: list[str] = Field(description="prompts behind which the generations have no room")
     limit: int = Field(description="most new tokens")

@@ -1,8 +1,12 @@
 """What a good setting is: a declared sum of what was measured of its generations. The weights stand in every result.
 
-No rate alone says it: what never repeats may be noise. So `surprise` is among them, how far a generation's own loss
-(nats a token, under the model as it is) lies from the model's loss on text that people wrote: below it are loops and
-commonplaces, above it is noise (Holtzman et al. 2020, "The curious case of neural text degeneration", figure 5).
+No rate of repetition alone says it: what never repeats may be noise. Two numbers keep noise from winning, both measured
+from text that people wrote (`reference.py`):
+- `unknown_words`: the share of a generation's words that stand nowhere in what the model learnt from;
+- `surprise`: how far a generation's own loss (nats a token, under the model as it is) lies above the model's loss on
+  text. A model that knows its own uncertainty has the loss of text at temperature 1, so this speaks only against those
+  that do not; below it lie loops and commonplaces (Holtzman et al. 2020, "The curious case of neural text
+  degeneration", figure 5), which have numbers of their own.
 """
 
 from __future__ import annotations
@@ -16,16 +20,19 @@ from calame.evaluation.intervals import Interval
 from calame.evaluation.measured import Measured, interval
 from calame.recipe.errors import Problem, UserError
 
-SURPRISE = "surprise"
+SURPRISE, UNKNOWN = "surprise", "unknown_words"
 WEIGHTS = {
     "completion_rate": 1.0,
+    "eos_rate": 0.0,
     "language_consistency": 1.0,
     "distinct_2_mean": 0.5,
     "loop_rate": -1.0,
     "repeated_4gram_rate": -0.5,
     "language_switch_rate": -0.5,
+    UNKNOWN: -2.0,
     SURPRISE: -0.5,  # a nat
 }
+OF_ANSWERS = {"eos_rate": 1.0}  # an answer is to end; text may go on
 
 
 @dataclass(frozen=True)
@@ -69,11 +76,11 @@ def difference_of_scores(objective: Objective, ours: Measured, theirs: Measured,
     return interval(float(value), drawn, len(ours.things))
 
 
-def parse_weights(given: list[str]) -> Objective:
-    """The default weights with changes NAME=NUMBER; 0 leaves a number out.
+def parse_weights(given: list[str], chat: bool = False) -> Objective:
+    """The default weights (of answers, with `chat`) with changes NAME=NUMBER; 0 leaves a number out.
 
     Raises `UserError` for names that are none, and where nothing is left."""
-    weights, problems = dict(WEIGHTS), []
+    weights, problems = WEIGHTS | (OF_ANSWERS if chat else {}), []
     for item in given:
         name, _, text = item.partition("=")
         try:

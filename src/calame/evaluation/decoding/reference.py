@@ -1,25 +1,51 @@
-"""How surprising text is that people wrote: the model's loss on beginnings of validation documents, as long as the
-generations are, where it has read as much as of a prompt. One number a language; what `surprise` is measured from."""
+"""What is known of text that people wrote, to measure generations from: the model's loss on beginnings of validation
+documents, as long as generations are, where it has read as much as of a prompt; and the words that it learnt from."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from calame.evaluation.decoding.trial import Reference
+from calame.evaluation.behaviour.segments import words
 from calame.evaluation.probes.encode import Encoded
 from calame.evaluation.probes.score import score
 from calame.inference.load import Loaded
 from calame.shards.read import Shard
+from calame.tokenizer.tokenizer import Tokenizer
 
 DOCUMENTS = 200  # of each language of each source
 LEAST = 20  # of a language; with fewer its number would be a guess
+READ = 2_000_000  # tokens of each source, for its words
 
 
-def reference_of(loaded: Loaded, shards: Sequence[Shard], read: int, limit: int) -> Reference:
+@dataclass(frozen=True)
+class Reference:
+    """nats: a token of text, by language. words: in small letters; empty: not known."""
+
+    nats: Mapping[str, float] = field(default_factory=dict)
+    words: frozenset[str] = frozenset()
+
+    def unknown(self, text: str, whole: bool) -> float | None:
+        """The share of a text's words that are not among these; None of no words. whole: its last word is no piece."""
+        said = [word.lower() for word in words(text)][: None if whole else -1]
+        return sum(word not in self.words for word in said) / len(said) if said else None
+
+
+def words_of(tokenizer: Tokenizer, shards: Sequence[Shard]) -> frozenset[str]:
+    """The words of the first READ tokens of each source."""
+    found: set[str] = set()
+    for shard in shards:
+        last = int(np.searchsorted(shard.starts, READ))
+        for start, end in itertools.pairwise(shard.starts[: last + 1]):
+            found.update(word.lower() for word in words(tokenizer.decode(shard.tokens[start:end].tolist())))
+    return frozenset(found)
+
+
+def losses_of(loaded: Loaded, shards: Sequence[Shard], read: int, limit: int) -> dict[str, float]:
     """Nats a token by language, for languages with enough documents of `read` + `limit` tokens.
 
     read: tokens that come before those whose loss is taken, as many as a prompt has."""

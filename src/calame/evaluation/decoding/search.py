@@ -8,15 +8,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from calame.evaluation.behaviour.prompts import Half, Prompt
 from calame.evaluation.decoding.decide import Decision, Place, decide, finalists, ranked
 from calame.evaluation.decoding.files import JOURNAL
-from calame.evaluation.decoding.objective import SURPRISE, Objective
+from calame.evaluation.decoding.objective import SURPRISE, UNKNOWN, Objective
+from calame.evaluation.decoding.reference import Reference
 from calame.evaluation.decoding.settings import Setting
-from calame.evaluation.decoding.trial import Reference, Trial, Way, fitting, measure, try_setting
+from calame.evaluation.decoding.trial import Trial, Way, fitting, measure, try_setting
 from calame.evaluation.identity import weights_of
 from calame.inference.load import Loaded
 from calame.recipe.errors import refuse
@@ -35,7 +36,7 @@ class Plan:
     prompts: Sequence[Prompt]
     objective: Objective
     way: Way
-    reference: Reference = field(default_factory=dict)
+    reference: Reference = field(default_factory=Reference)
     method: str = ""
     space: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
@@ -67,12 +68,10 @@ def search(loaded: Loaded, plan: Plan, folder: Path) -> Outcome:
             found = f"{len(prompts)} {half} prompts behind which {plan.way.limit} tokens have room"
             remedy = "a greater --number, shorter prompts, or a smaller --limit"
             raise refuse("prompts", found, f"at least {LEAST_PROMPTS}", remedy)
-    objective, note = _measurable(plan, fit)
-    notes = [note] if note else []
+    objective, reference, notes = _measurable(plan, fit)
     if left_out:
         notes.append(f"{len(left_out)} prompts leave no room for {plan.way.limit} tokens, and are left out.")
     weights = weights_of(Path(loaded.origin))
-    reference = plan.reference if not note else {}
     with Journal(folder / JOURNAL) as journal:
         tries = _Tries(loaded, plan.way, weights, journal)
         tuning = tries.all(plan.settings, halves["tuning"], "tuning")
@@ -94,18 +93,23 @@ def search(loaded: Loaded, plan: Plan, folder: Path) -> Outcome:
     )
 
 
-def _measurable(plan: Plan, prompts: Sequence[Prompt]) -> tuple[Objective, str]:
-    """The objective without `surprise` where there is no reference for a language; and this in words."""
-    missing = sorted({prompt.language for prompt in prompts} - set(plan.reference))
-    if not missing or SURPRISE not in plan.objective.weights:
-        return plan.objective, ""
-    objective = plan.objective.without(SURPRISE)
+def _measurable(plan: Plan, prompts: Sequence[Prompt]) -> tuple[Objective, Reference, list[str]]:
+    """The objective and the reference without what is not known of text; and this in words."""
+    objective, reference, notes = plan.objective, plan.reference, list[str]()
+    if missing := sorted({prompt.language for prompt in prompts} - set(reference.nats)):
+        reference = replace(reference, nats={})
+        if SURPRISE in objective.weights:
+            objective = objective.without(SURPRISE)
+            unknown = ", ".join(missing)
+            notes.append(f"surprise is not weighed: the model's loss on validation text is not known for {unknown}.")
+    if not reference.words and UNKNOWN in objective.weights:
+        objective = objective.without(UNKNOWN)
+        notes.append("unknown words are not weighed: the text that the model learnt from is not here.")
     if not objective.weights:
-        found = f"nothing else is weighed, and there is no reference for {', '.join(missing)}"
-        raise refuse(SURPRISE, found, "the validation text of a run", "give other rates a weight")
-    note = f"surprise is not weighed: the model's loss on validation text is not known for {', '.join(missing)}."
-    say(f"  {note}")
-    return objective, note
+        raise refuse("--weight", f"nothing is left: {' '.join(notes)}", "the run of the model", "weigh other rates")
+    for note in notes:
+        say(f"  {note}")
+    return objective, reference, notes
 
 
 @dataclass(frozen=True)

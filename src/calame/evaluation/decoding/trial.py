@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,8 @@ from calame.evaluation.behaviour.generate import Generation, generate
 from calame.evaluation.behaviour.prompts import Prompt
 from calame.evaluation.behaviour.table import CONSISTENCY, rates_of, things_of
 from calame.evaluation.behaviour.verdict import judge
-from calame.evaluation.decoding.objective import SURPRISE
+from calame.evaluation.decoding.objective import SURPRISE, UNKNOWN
+from calame.evaluation.decoding.reference import Reference
 from calame.evaluation.decoding.settings import Setting
 from calame.evaluation.measured import Measured
 from calame.evaluation.probes.encode import Encoded
@@ -28,7 +29,6 @@ SHOWN = (
     "language_switch_rate",
     CONSISTENCY,
 )
-Reference = Mapping[str, float]  # by language: nats a token of text that people wrote
 
 
 @dataclass(frozen=True)
@@ -91,15 +91,20 @@ def try_setting(loaded: Loaded, setting: Setting, prompts: Sequence[Prompt], way
 
 
 def measure(trial: Trial, reference: Reference) -> Measured:
-    """The rates of behaviour (docs/evaluation-behaviour.md), nats a token, and the distance of these from `reference`
-    (`surprise`; without one it is not measured). Things are prompts, strata their languages."""
+    """The rates of behaviour (docs/evaluation-behaviour.md), nats a token, and what `reference` lets be said: how far
+    these lie above those of text (`surprise`), and the share of unknown words. Things are prompts, strata their
+    languages."""
     things, languages = things_of(trial.generations)
     rows = [
-        [*rates_of(one, SHOWN), nats, *([_surprise(nats, reference[one.prompt.language])] if reference else [])]
+        [*rates_of(one, SHOWN), nats, *_beside_text(one, nats, reference)]
         for one, nats in zip(trial.generations, trial.nats, strict=True)
     ]
-    return Measured.of_rows([*SHOWN, NATS, *([SURPRISE] if reference else [])], things, languages, rows)
+    beside = [*([SURPRISE] if reference.nats else []), *([UNKNOWN] if reference.words else [])]
+    return Measured.of_rows([*SHOWN, NATS, *beside], things, languages, rows)
 
 
-def _surprise(nats: float | None, reference: float) -> float | None:
-    return None if nats is None else abs(nats - reference)
+def _beside_text(one: Generation, nats: float | None, reference: Reference) -> Iterator[float | None]:
+    if reference.nats:
+        yield None if nats is None else max(nats - reference.nats[one.prompt.language], 0.0)
+    if reference.words:
+        yield reference.unknown(one.completion.text, one.completion.stopped)

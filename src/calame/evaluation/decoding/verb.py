@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 
 from calame.evaluation.behaviour.measure import prompts_of
 from calame.evaluation.behaviour.prompts import Prompt
 from calame.evaluation.decoding.files import FOLDER, FOLDER_OF_BASE, RECOMMENDED, REPORT
-from calame.evaluation.decoding.objective import Objective, parse_weights
-from calame.evaluation.decoding.reference import reference_of
+from calame.evaluation.decoding.objective import SURPRISE, UNKNOWN, Objective, parse_weights
+from calame.evaluation.decoding.reference import Reference, losses_of, words_of
 from calame.evaluation.decoding.results import write_results
 from calame.evaluation.decoding.search import Plan, search
 from calame.evaluation.decoding.settings import draw, grid, parse_space, with_presets
-from calame.evaluation.decoding.trial import Reference, Way, context_of
+from calame.evaluation.decoding.trial import Way, context_of
 from calame.evaluation.spoken import languages_of, shards_of
 from calame.inference.load import Loaded, load_any, run_folder
 from calame.recipe.errors import Problem, UserError, refuse
@@ -47,7 +47,7 @@ class Asked:
 def search_decoding(asked: Asked, values: Mapping[str, str | None]) -> Iterator[str]:
     """Search, write every file, return lines for the terminal. `values`: of each knob, as they were written."""
     problems: list[Problem] = []
-    space, objective = parse_space(values), parse_weights(asked.weight)
+    space, objective = parse_space(values), parse_weights(asked.weight, asked.chat)
     run = run_folder(asked.model, asked.runs)
     loaded = load_any(asked.model, asked.runs, asked.device, asked.base)
     if asked.chat and not loaded.tuned:
@@ -79,17 +79,21 @@ def _prompts(asked: Asked, loaded: Loaded) -> Sequence[Prompt]:
 
 
 def _reference(loaded: Loaded, run: Path, prompts: Sequence[Prompt], way: Way, objective: Objective) -> Reference:
-    """The model's loss on its run's validation text, where the run is there and the score weighs surprise."""
-    folders = shards_of(run)
-    if "surprise" not in objective.weights or not folders:
-        return {}
+    """What the score weighs of text that people wrote, where the model's run is there to read it from."""
+    folders, reference = shards_of(run), Reference()
+    if not folders or not {SURPRISE, UNKNOWN} & set(objective.weights):
+        return reference
     try:
-        shards = open_shards(folders, "validation", loaded.tokenizer)
+        validation, train = (open_shards(folders, split, loaded.tokenizer) for split in ("validation", "train"))
     except UserError as error:  # of another tokenizer
-        say(f"  surprise: {error.problems[0].found}")
-        return {}
-    read = int(median(len(context_of(loaded, prompt, way)) for prompt in prompts))
-    found = reference_of(loaded, shards, read, way.limit)
-    said = ", ".join(f"{language} {nats:.3f}" for language, nats in found.items()) or "no documents long enough"
-    say(f"  loss on validation text behind {read} tokens, nats a token: {said}")
-    return found
+        say(f"  surprise, unknown words: {error.problems[0].found}")
+        return reference
+    if SURPRISE in objective.weights:
+        read = int(median(len(context_of(loaded, prompt, way)) for prompt in prompts))
+        reference = replace(reference, nats=losses_of(loaded, validation, read, way.limit))
+        said = ", ".join(f"{language} {nats:.3f}" for language, nats in reference.nats.items())
+        say(f"  loss on validation text behind {read} tokens, nats a token: {said or 'no documents long enough'}")
+    if UNKNOWN in objective.weights:
+        reference = replace(reference, words=words_of(loaded.tokenizer, train))
+        say(f"  words of the training text: {len(reference.words):,}")
+    return reference
