@@ -90,8 +90,10 @@ class Job:
         return self.call(name, [sys.executable, str(HERE / script), *words], least)
 
     def run(self, recipe: str, *words: str) -> bool:
-        tokens = self.asked.tokens if recipe == LARGE else self.asked.small_tokens
-        return self.calame(recipe, "run", recipe, *self.keys, f"pretrain.tokens={tokens}", *words)
+        """The small model's GGUF files are left to who takes its release home: with them it is three times as much."""
+        own = {LARGE: [f"pretrain.tokens={self.asked.tokens}"]}
+        own[SMALL] = [f"pretrain.tokens={self.asked.small_tokens}", "release.gguf=[]"]
+        return self.calame(recipe, "run", recipe, *self.keys, *own[recipe], *words)
 
     def transcript(self, recipe: str) -> None:
         found = self.runs / recipe / "decoding" / "recommended_decoding_params.json"
@@ -170,7 +172,7 @@ def main() -> int:
     if not tuned:
         return 1
     run, quick = str(job.runs / LARGE), ["--quick"] if asked.quick else []
-    search = ("--chat", "--languages", "fr", "--settings", "10", "--number", "100", "--limit", "96")
+    search = ("--chat", "--languages", "fr", "--settings", "10", "--number", "100", "--limit", "200")
     job.calame("search", "search-decoding", run, *search)
     job.transcript(LARGE)
     job.keep()

@@ -157,6 +157,15 @@ def test_what_was_measured_is_not_measured_again(monkeypatch: MonkeyPatch) -> No
     assert [path.name for path in loaded] == ["step-00000004"]
 
 
+def test_a_run_that_is_named_by_its_folder_keeps_its_comparison(
+    place: Path, tmp_path: Path, monkeypatch: MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["compare", str(place / "runs/toy"), "--criteria", "val/mixed/bpb"]) == 0
+    assert read_record(place / "runs/toy/comparison" / files.COMPARISON, Comparison).chosen.startswith("toy/")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_benchmarks_are_compared_item_by_item(capsys: Any) -> None:
     comparison = compare("toy", "--criteria", "eval/pairs,val/mixed/bpb", to="tasks-out")
     for numbers in comparison.numbers.values():

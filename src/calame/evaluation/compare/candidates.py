@@ -36,6 +36,11 @@ class Candidate:
     def name(self) -> str:
         return f"{self.run}/{self.step}"
 
+    @property
+    def home(self) -> Path:
+        """The run's folder."""
+        return self.folder.parents[2]  # of HOME/pretrain/checkpoints/STEP
+
 
 def find_candidates(named: Sequence[str], runs: str) -> list[Candidate]:
     """The checkpoints that RUN or RUN/STEP stand for, each once, in their order. Raises `UserError` for all names that

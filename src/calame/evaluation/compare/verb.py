@@ -11,7 +11,6 @@ from calame.evaluation.compare.criteria import read_criteria
 from calame.evaluation.compare.files import FOLDER, REPORT, Comparison
 from calame.evaluation.compare.measure import Ground
 from calame.evaluation.compare.results import table_lines, write_results
-from calame.inference.load import run_folder
 from calame.recipe.criteria import parse_criteria
 from calame.recipe.schema import Recipe
 from calame.run import checkpoint
@@ -28,7 +27,7 @@ def compare(named: Sequence[str], criteria: str, runs: str, device: str, to: Pat
     chosen_by = read_criteria(criteria, first.recipe.evaluation.criteria)
     for line in chosen_by.in_words():
         say(f"  {line}")
-    folder = to or run_folder(first.run, runs) / FOLDER
+    folder = to or first.home / FOLDER
     ground = Ground(first.recipe.evaluation, tuple(first.recipe.languages), device)
     record = write_results(compare_candidates(candidates, chosen_by, ground, folder), folder)
     yield from table_lines(record)
