@@ -22,6 +22,8 @@ function speak() {
   if (model && !model.tuned) at("notice").textContent = word("untuned");
 }
 
+let early = false;
+
 async function begin() {
   try {
     model = await theModel(key());
@@ -37,6 +39,7 @@ async function begin() {
   at("system").disabled = !model.converses;
   complain(null);
   speak();
+  if (early) submit();
 }
 
 const key = () => sessionStorage.getItem("key");
@@ -206,6 +209,7 @@ function grow() {
 
 function submit() {
   const asked = said.value.trim();
+  early = Boolean(asked) && !model;  // said before the model is known: sent once it is
   if (!asked || running || !model) return;
   said.value = "";
   grow();
