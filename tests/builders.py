@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -215,15 +216,17 @@ class RandomData:
 
 class ScriptedModel:
     """In the place of a model: after the prompt it reads as the n-th it says the n-th list of its script (after the
-    last, the first again), in a circle. It notes a row's list, and how far it is, where a model keeps keys."""
+    last, the first again), in a circle. It notes a row's list, and how far it is, where a model keeps keys. pace:
+    seconds of a pass, at least."""
 
-    def __init__(self, script: Sequence[Sequence[int]], config: ModelConfig | None = None):
-        self.script, self.config, self.asked = script, config or config_of(), 0
+    def __init__(self, script: Sequence[Sequence[int]], config: ModelConfig | None = None, pace: float = 0.0):
+        self.script, self.config, self.pace, self.asked = script, config or config_of(), pace, 0
         self.head = torch.zeros(0)
         self.read: list[list[int]] = []  # the ids of the first row in each pass
 
     def __call__(self, tokens: Tensor, positions: Tensor | None = None, cache: Any = None) -> Tensor:
         self.read.append(tokens[0].tolist())
+        time.sleep(self.pace)
         which, said = cache.keys[0, :, 0, 0, 0], cache.values[0, :, 0, 0, 0]
         if positions is None:
             which.copy_(torch.arange(self.asked, self.asked + len(tokens)) % len(self.script))

@@ -91,9 +91,10 @@ def serving(loaded: Loaded, **changes: Any) -> Iterator[Site]:
             thread.join()
 
 
-def scripted(*texts: str, stop: bool = True, room: int = 4096) -> Loaded:
-    """Says these texts in turn, each time it is asked the next; without `stop`, each again and again."""
+def scripted(*texts: str, stop: bool = True, room: int = 4096, pace: float = 0.0) -> Loaded:
+    """Says these texts in turn, each time it is asked the next; without `stop`, each again and again. pace: seconds
+    of a token."""
     tokenizer = tokenizer_of()
     ends = [tokenizer.special.turn_end] if stop else []
     script = [tokenizer.encode(text) + ends for text in texts]
-    return loaded_of(ScriptedModel(script, config_of(max_position_embeddings=room)))
+    return loaded_of(ScriptedModel(script, config_of(max_position_embeddings=room), pace))

@@ -2,7 +2,7 @@
 
 A result is found again by its fingerprint, and the version stands in it for the code. So a stage whose output changes
 must change its version, or what was made before would be taken for what the code makes now. After raising one in
-`calame.road.stages.VERSIONS`: python tests/test_golden.py --record
+`calame.road.versions.VERSIONS`: python tests/test_golden.py --record
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ from calame.evaluation.compare.files import Comparison
 from calame.evaluation.compare.verb import choose
 from calame.recipe.injection import Injection
 from calame.recipe.load import load_recipe
-from calame.road.stages import VERSIONS, build_road
+from calame.road.stages import build_road
+from calame.road.versions import VERSIONS
 from calame.run import checkpoint, telemetry
 from calame.run.files import digest, read_json
 from calame.run.folder import RunFolder
@@ -299,7 +300,7 @@ def fault(stage: str, found: dict[str, Any], golden: dict[str, Any]) -> str:
         return (
             f"stage {stage} makes something else of the same input, but its version is still {found['version']}: what "
             f"was made before would be taken for what the code makes now. If the change is meant, raise "
-            f"VERSIONS[{stage!r}] in calame/road/stages.py, then: {RECORD}. If not, it is a fault."
+            f"VERSIONS[{stage!r}] in calame/road/versions.py, then: {RECORD}. If not, it is a fault."
         )
     return ""
 

@@ -23,17 +23,12 @@ from pseudo_terminal import CTRL_C, CTRL_D, PseudoTerminal
 END = 5
 
 
-class Slow(ScriptedModel):
-    """A hundred tokens a second."""
-
-    def __call__(self, *given: Any, **named: Any) -> torch.Tensor:
-        time.sleep(0.01)
-        return super().__call__(*given, **named)
+PACE = 0.01  # seconds of a token
 
 
 def at_a_terminal(*answers: list[int], context: int = 4096, limit: int = 2000) -> PseudoTerminal:
     """A chat in French with a model that answers so, one after the other."""
-    loaded = loaded_of(Slow(answers, config_of(max_position_embeddings=context)))
+    loaded = loaded_of(ScriptedModel(answers, config_of(max_position_embeddings=context), PACE))
 
     def run() -> None:
         with Engine(loaded, slots=1) as engine:
@@ -71,7 +66,7 @@ def test_ctrl_c_stops_an_answer_and_not_the_program(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_before_the_first_token_leaves_the_question_to_be_tried_again() -> None:
-    class Thinking(Slow):
+    class Thinking(ScriptedModel):
         def __call__(self, *given: Any, **named: Any) -> torch.Tensor:
             time.sleep(0 if self.asked else 4)
             return super().__call__(*given, **named)

@@ -8,7 +8,7 @@ from pytest import mark
 from builders import recipe_of
 from calame.model import device
 from calame.planning.hardware import CARDS, find_card, table, why_no_peak
-from calame.road import stages
+from calame.road.peak import peak as peak_of
 
 PAGE = Path(__file__).parents[2] / "docs" / "hardware.md"
 
@@ -149,7 +149,7 @@ def test_why_there_is_no_peak():
 def test_training_on_a_card_without_a_peak_says_so_in_one_line(monkeypatch, capsys, name, peak, said):
     monkeypatch.setattr(device, "choose_device", lambda *_: device.Device(torch.device("cuda"), "fp16", "a test"))
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: name)
-    assert stages._peak(recipe_of()) == peak
+    assert peak_of(recipe_of()) == peak
     out = capsys.readouterr().out
     assert said in out and out.count("\n") == (peak is None)
 

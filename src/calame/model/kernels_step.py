@@ -27,6 +27,19 @@ LONG, SPLITS = 512, 8  # see `_splits`
 
 
 @triton.jit
+def _moments(x, here, column, mean, spread, epsilon, WIDTH: tl.constexpr, DEPTH: tl.constexpr):
+    """Of each token: its mean, and one by its standard deviation. x: where its columns begin; mean, spread: zeros."""
+    for depth in range(0, WIDTH, DEPTH):
+        mean += tl.sum(tl.load(x + depth, here & (depth + column < WIDTH), 0.0).to(tl.float32), 1)
+    mean = mean / WIDTH
+    for depth in range(0, WIDTH, DEPTH):
+        inside = here & (depth + column < WIDTH)
+        far = tl.load(x + depth, inside, 0.0).to(tl.float32) - mean[:, None]
+        spread += tl.sum(tl.where(inside, far * far, 0.0), 1)
+    return mean, tl.rsqrt(spread / WIDTH + epsilon)
+
+
+@triton.jit
 def _mapped(
     x, gain, shift, weight_1, weight_2, weight_3, bias_1, bias_2, bias_3, added, out,
     tokens, rows_1, rows_2, rows_3, epsilon,
@@ -53,14 +66,7 @@ def _mapped(
     column = tl.arange(0, DEPTH)[None]
     mean, spread = tl.zeros((TOKENS,), tl.float32), tl.zeros((TOKENS,), tl.float32)
     if NORM == 2:
-        for depth in range(0, WIDTH, DEPTH):
-            mean += tl.sum(tl.load(x + from_x + depth + column, here & (depth + column < WIDTH), 0.0).to(tl.float32), 1)
-        mean = mean / WIDTH
-        for depth in range(0, WIDTH, DEPTH):
-            inside = here & (depth + column < WIDTH)
-            far = tl.load(x + from_x + depth + column, inside, 0.0).to(tl.float32) - mean[:, None]
-            spread += tl.sum(tl.where(inside, far * far, 0.0), 1)
-        spread = tl.rsqrt(spread / WIDTH + epsilon)
+        mean, spread = _moments(x + from_x + column, here, column, mean, spread, epsilon, WIDTH, DEPTH)
     if TOKENS == 1:  # products of a matrix and a vector: no tile to fill
         sums, gates = tl.zeros((ROWS, DEPTH), tl.float32), tl.zeros((ROWS, DEPTH), tl.float32)
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
@@ -33,3 +33,9 @@ class Section(BaseModel):
     """A part of the recipe: unknown keys are errors, values do not change once read."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+def keys_of(section: Section, *leave_out: str) -> dict[str, Any]:
+    """Its keys as they are written in a recipe, without those that have no value."""
+    data = section.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return {key: value for key, value in data.items() if key not in leave_out}

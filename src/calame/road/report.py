@@ -13,8 +13,8 @@ from calame.recipe.units import say_count, say_seconds
 from calame.release.gguf.table import table_page
 from calame.road.choice_page import comparison_page, decoding_page
 from calame.road.ledger_page import ledger_page, whole_ledger
-from calame.road.stages import VERSIONS
 from calame.road.tuning_page import preference_page, tuning_page
+from calame.road.versions import VERSIONS
 from calame.run import telemetry
 from calame.run.charts import line_chart
 from calame.run.files import read_json, write_json

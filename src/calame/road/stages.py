@@ -13,16 +13,20 @@ from calame.corpus.ledger import provenance
 from calame.corpus.read import SourceReader
 from calame.evaluation.decoding.files import recommended_file
 from calame.recipe.cleaning import NEEDS
-from calame.recipe.errors import Problem, UserError
 from calame.recipe.mixture import kinds_matter
-from calame.recipe.schema import Recipe
-from calame.recipe.section import Section
+from calame.recipe.section import keys_of
 from calame.recipe.tuning import Dpo, Sft
 from calame.road.inputs import Inputs, find_inputs
+from calame.road.models import models_of
+from calame.road.peak import peak
+from calame.road.versions import VERSIONS
 from calame.run.files import Hashes, write_json
 from calame.run.folder import RunFolder
 from calame.run.stage import Stage, Work
 from calame.run.store import ingredients_of
+
+# Keys of the evaluation that select reads where it compares.
+COMPARED = ("criteria", "mixed", "stride", "behaviour", "probes", "shots", "limit")
 
 
 def build_road(folder: RunFolder) -> list[Stage]:
@@ -61,16 +65,16 @@ class _Builder:
 
     def _source(self, name: str, reader: SourceReader) -> Stage:
         recipe = self.folder.recipe
-        keys = _keys(reader.source, "from", "kind", "ood")  # these are later stages' matter
+        keys = keys_of(reader.source, "from", "kind", "ood")  # these are later stages' matter
         if not reader.files:
             keys["from"] = reader.source.location
         if reader.source.location.startswith("builtin:"):
-            keys |= {"seed": reader.seed, "world": _version("petit-monde")}
+            keys |= {"seed": reader.seed, "world": VERSIONS["petit-monde"]}
         files = self._hash(reader.source.location, reader.files)
         keys, read = self._chain_keys(name, keys)
         return Stage(
             f"corpus/{name}",
-            _version("gather"),
+            VERSIONS["gather"],
             {"corpus": keys, "languages": recipe.languages},
             self._gather(reader, files),
             files | read,
@@ -86,17 +90,17 @@ class _Builder:
         files: dict[str, str] = {}
         spoken = [own.language] if own.language else self.folder.recipe.languages
         if own.clean and any(step in NEEDS for step in own.clean.steps):
-            keys["languages"] = {name: _keys(rules) for name, rules in corpus.languages.items() if name in spoken}
+            keys["languages"] = {name: keys_of(rules) for name, rules in corpus.languages.items() if name in spoken}
         for part in ("language_id", "pii"):
             if getattr(own, part) is None and getattr(corpus, part) != type(getattr(corpus, part))():
-                keys[part] = _keys(getattr(corpus, part))
+                keys[part] = keys_of(getattr(corpus, part))
         if corpus.decontaminate:
-            keys["decontaminate"] = _keys(corpus.decontaminate, "files")
+            keys["decontaminate"] = keys_of(corpus.decontaminate, "files")
             for file in corpus.decontaminate.files:
                 found = self._files(f"corpus.decontaminate.files.{file}")
                 files |= {f"decontaminate {file}: {path}": content for path, content in found.items()}
         if corpus.dedup.near:  # for which signatures are written; how they are compared is the next stage's
-            keys["signatures"] = _keys(corpus.dedup.near, "jaccard", "recall", "same_side")
+            keys["signatures"] = keys_of(corpus.dedup.near, "jaccard", "recall", "same_side")
         return keys, files
 
     def _gather(self, reader: SourceReader, files: Mapping[str, str]) -> Any:
@@ -145,7 +149,7 @@ class _Builder:
         keys = {"corpus": {"quality": {"scorer": quality.scorer, "common_words": common}}}
         files = self._files("corpus.quality.from")
         return Stage(
-            f"quality/{name}", _version("quality"), keys, make, files, (source,), link=f"corpus/quality/{name}"
+            f"quality/{name}", VERSIONS["quality"], keys, make, files, (source,), link=f"corpus/quality/{name}"
         )
 
     def _corpus(self, sources: list[Stage], scored: list[Stage]) -> Stage:
@@ -167,19 +171,19 @@ class _Builder:
                 recipe.corpus.ood,
             )
 
-        keys: dict[str, Any] = {"validation": _keys(recipe.corpus.validation)}
+        keys: dict[str, Any] = {"validation": keys_of(recipe.corpus.validation)}
         if recipe.corpus.ood:
             keys["ood"] = recipe.corpus.ood
-        if dedup := _keys(recipe.corpus.dedup):  # what is off stands in no fingerprint
+        if dedup := keys_of(recipe.corpus.dedup):  # what is off stands in no fingerprint
             keys["dedup"] = dedup
         if quality:
-            keys["quality"] = _keys(quality, "from")
+            keys["quality"] = keys_of(quality, "from")
         ingredients = {"corpus": keys, "order": list(recipe.corpus.sources)}
-        return Stage("corpus", _version("join"), ingredients, make, before=(*sources, *scored), link="corpus/joined")
+        return Stage("corpus", VERSIONS["join"], ingredients, make, before=(*sources, *scored), link="corpus/joined")
 
     def _tokenizer(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
-        keys = _keys(recipe.tokenizer)
+        keys = keys_of(recipe.tokenizer)
         if recipe.tokenizer.location:
             keys = {key: keys[key] for key in ("from", "bos", "chat") if key in keys}
         if "tokenizer.from" in self.inputs.files:
@@ -192,12 +196,12 @@ class _Builder:
             sources = {name: work.before[f"corpus/{name}"] for name in recipe.corpus.sources}
             prepare(recipe.tokenizer, sources, work.before["corpus"], work.folder)
 
-        return Stage("tokenizer", _version("tokenizer"), {"tokenizer": keys}, make, files, tuple(before))
+        return Stage("tokenizer", VERSIONS["tokenizer"], {"tokenizer": keys}, make, files, tuple(before))
 
     def _inject(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
         assert recipe.corpus.inject is not None
-        keys, files = _keys(recipe.corpus.inject), {}
+        keys, files = keys_of(recipe.corpus.inject), {}
         for name in recipe.corpus.inject.evaluation.files if recipe.corpus.inject.evaluation else ():
             keys["evaluation"]["files"][name] = "a file"  # what counts is what is in it
             found = self._files(f"corpus.inject.evaluation.files.{name}")
@@ -211,7 +215,7 @@ class _Builder:
             inject(recipe.corpus.inject, sources, work.before["corpus"], work.folder)
 
         keys = {"corpus": {"inject": keys}}
-        return Stage("inject", _version("inject"), keys, make, files, tuple(before), link="corpus/injected")
+        return Stage("inject", VERSIONS["inject"], keys, make, files, tuple(before), link="corpus/injected")
 
     def _shards(self, name: str, before: list[Stage]) -> Stage:
         def make(work: Work) -> None:
@@ -227,14 +231,15 @@ class _Builder:
                 work.before.get("inject"),
             )
 
-        return Stage(f"shards/{name}", _version("shards"), {}, make, before=tuple(before))
+        return Stage(f"shards/{name}", VERSIONS["shards"], {}, make, before=tuple(before))
 
     def _pretrain(self, before: list[Stage]) -> Stage:
         recipe, run = self.folder.recipe, self.folder.path
         files = self._files("model.init") | self._loaded()
-        keys = {"model": _keys(recipe.model, "init"), "pretrain": _keys(recipe.pretrain, "tokens"), "seed": recipe.seed}
+        model, pretrain = keys_of(recipe.model, "init"), keys_of(recipe.pretrain, "tokens")
+        keys = {"model": model, "pretrain": pretrain, "seed": recipe.seed}
         if recipe.pretrain.load:  # what counts is what is in it
-            keys["pretrain"]["load"] = _keys(recipe.pretrain.load, "from")
+            keys["pretrain"]["load"] = keys_of(recipe.pretrain.load, "from")
         if kinds_matter(recipe.pretrain.mixture, recipe.pretrain.phases):
             keys["kinds"] = {name: recipe.corpus.sources[name].kind or name for name in recipe.corpus.trained}
 
@@ -245,9 +250,9 @@ class _Builder:
 
             shards = {name: work.before[f"shards/{name}"] for name in recipe.corpus.sources}
             with deterministic(recipe.execution.deterministic):
-                pretrain(recipe, shards, work.before["tokenizer"], work.folder, run, _peak(recipe), watch)
+                pretrain(recipe, shards, work.before["tokenizer"], work.folder, run, peak(recipe), watch)
 
-        stage = Stage("pretrain", _version("pretrain"), keys, make, files, tuple(before), True, recipe.pretrain.tokens)
+        stage = Stage("pretrain", VERSIONS["pretrain"], keys, make, files, tuple(before), True, recipe.pretrain.tokens)
         last = self.folder.linked(stage)
         made = ingredients_of(last) if last else None
         if made is None or (made["goal"] != stage.goal and self.folder.store.done(stage)):
@@ -265,7 +270,7 @@ class _Builder:
         if compares:
             keys |= {f"execution.{key}": getattr(recipe.execution, key) for key in ("save_every", "keep", "keep_every")}
             measured, files = self._measured()
-            keys |= {"compare": _version("compare"), "evaluation": {k: measured[k] for k in COMPARED if k in measured}}
+            keys |= {"compare": VERSIONS["compare"], "evaluation": {k: measured[k] for k in COMPARED if k in measured}}
         if recipe.select.startswith("best:val/mixed/") and mixed != "even":
             keys["evaluation.mixed"] = mixed
 
@@ -281,7 +286,7 @@ class _Builder:
 
         return Stage(
             "select",
-            _version("select"),
+            VERSIONS["select"],
             keys,
             make,
             files,
@@ -301,11 +306,11 @@ class _Builder:
 
     def _tuning(self, kind: str, section: Sft | Dpo, sets: str, before: list[Stage]) -> Stage:
         recipe, run = self.folder.recipe, self.folder.path
-        keys, files = _keys(section), {}
+        keys, files = keys_of(section), {}
         for name, part in getattr(section, sets).items():
             if part.location.startswith("builtin:"):
                 seed = recipe.seed if part.seed is None else part.seed
-                keys[sets][name] |= {"seed": seed, "world": _version("petit-monde")}
+                keys[sets][name] |= {"seed": seed, "world": VERSIONS["petit-monde"]}
             elif part.location != "own-text" and not part.location.startswith("hub:"):
                 keys[sets][name].pop("from")
                 found = self._files(f"{kind}.{sets}.{name}.from")
@@ -316,13 +321,13 @@ class _Builder:
             from calame.tuning.dpo import prefer
             from calame.tuning.sft import tune
 
-            *_, start = _models(work.before).values()
+            *_, start = models_of(work.before).values()
             with deterministic(recipe.execution.deterministic):
                 tuning = tune if kind == "sft" else prefer
-                tuning(recipe, work.before, start, work.folder, run, _peak(recipe))
+                tuning(recipe, work.before, start, work.folder, run, peak(recipe))
 
         ingredients = {kind: keys, "seed": recipe.seed}
-        return Stage(f"{kind}/{section.name}", _version(kind), ingredients, make, files, tuple(before), trained=True)
+        return Stage(f"{kind}/{section.name}", VERSIONS[kind], ingredients, make, files, tuple(before), trained=True)
 
     def _evaluation(self, before: list[Stage]) -> Stage:
         recipe = self.folder.recipe
@@ -336,17 +341,17 @@ class _Builder:
             from calame.evaluation.measurement import Setting
             from calame.evaluation.measurements import MEASUREMENTS
 
-            models, device = _models(work.before), recipe.execution.device
+            models, device = models_of(work.before), recipe.execution.device
             spoken = tuple(recipe.languages)
             evaluate(Setting(recipe.evaluation, spoken, models, work.before, work.folder, device, recipe), MEASUREMENTS)
 
         return Stage(
-            "evaluation", _version("evaluation"), {"evaluation": keys}, make, files, tuple(before), in_parts=True
+            "evaluation", VERSIONS["evaluation"], {"evaluation": keys}, make, files, tuple(before), in_parts=True
         )
 
     def _measured(self, *leave_out: str) -> tuple[dict[str, Any], dict[str, str]]:
         """Keys of the evaluation, and the contents of the files of prompts, probes and tasks that they name."""
-        keys, files = _keys(self.folder.recipe.evaluation, *leave_out), {}
+        keys, files = keys_of(self.folder.recipe.evaluation, *leave_out), {}
         for part in ("behaviour", "probes"):
             if found := self._files(f"evaluation.{part}.from"):  # what counts is what is in it
                 keys[part].pop("from")
@@ -365,7 +370,7 @@ class _Builder:
             from calame.inference.load import load_checkpoint
             from calame.release.huggingface import export
 
-            *_, last = _models(work.before).values()
+            *_, last = models_of(work.before).values()
             loaded = load_checkpoint(last, "cpu")
             decoding = recommended_for(loaded, recommended)
             export(loaded, work.folder / "huggingface", asked.dtype, decoding)
@@ -377,8 +382,8 @@ class _Builder:
                 shards = [work.before[f"shards/{name}"] for name in recipe.corpus.sources]
                 quantisation_table(loaded, work.folder / "gguf", made, Ground(recipe, shards))
 
-        keys = _keys(asked) | {"name": recipe.name} if asked.gguf else _keys(asked, "gguf", "publisher")
-        return Stage("release", _version("release"), {"release": keys}, make, files, tuple(before))
+        keys = keys_of(asked) | {"name": recipe.name} if asked.gguf else keys_of(asked, "gguf", "publisher")
+        return Stage("release", VERSIONS["release"], {"release": keys}, make, files, tuple(before))
 
     def _loaded(self) -> dict[str, str]:
         """The content hash of the checkpoint that pretraining begins from, wherever it lies."""
@@ -392,68 +397,3 @@ class _Builder:
     def _hash(self, location: str, files: list[Path]) -> dict[str, str]:
         """Content hashes by the files' names within their location, so that it may be moved as a whole."""
         return {name_in(location, path): self.hashes.of(path) for path in files}
-
-
-def _models(before: Mapping[str, Path]) -> dict[str, Path]:
-    """The checkpoints that are evaluated and released, the most finished one last."""
-    from calame.run import checkpoint
-    from calame.training.select import selected_checkpoint
-
-    models = {"pretrained": selected_checkpoint(before["select"], before["pretrain"])}
-    for kind, called in (("sft", "tuned"), ("dpo", "preferred")):
-        for folder in (folder for name, folder in before.items() if name.startswith(f"{kind}/")):
-            found = checkpoint.newest_valid(folder / "checkpoints")
-            if found is None:
-                remedy = f"calame run RECIPE --only {kind} --force"
-                raise UserError(Problem(str(folder), "no whole checkpoint in it", remedy=remedy))
-            models[called] = found
-    return models
-
-
-def _keys(section: Section, *leave_out: str) -> dict[str, Any]:
-    """A section's result keys as they are written in a recipe."""
-    data = section.model_dump(by_alias=True, mode="json", exclude_none=True)
-    return {key: value for key, value in data.items() if key not in leave_out}
-
-
-def _peak(recipe: Recipe) -> float | None:
-    """Peak FLOP/s of the device that is about to be used, or None (said aloud) where it is not known."""
-    from calame.model.device import choose_device
-    from calame.planning.hardware import find_card, why_no_peak
-    from calame.run.progress import say
-
-    device = choose_device(recipe.execution.device, recipe.pretrain.precision)
-    if device.torch.type != "cuda":
-        return None
-    card = find_card(device.name)
-    if card is None:
-        where = "add it with its dense bf16 peak to CARDS in calame/planning/hardware.py, as docs/hardware.md says"
-        say(f"  {why_no_peak(device.name)}: no MFU; {where}")
-    elif card.peak is None:
-        say(f"  {why_no_peak(device.name)}: no MFU, which is a share of the bf16 peak")
-    return card.peak if card else None
-
-
-def _version(stage: str) -> int:
-    """Version of a stage's behaviour; raised whenever the same input gives another output (tests/golden.json)."""
-    return VERSIONS[stage]
-
-
-# Keys of the evaluation that select reads where it compares.
-COMPARED = ("criteria", "mixed", "stride", "behaviour", "probes", "shots", "limit")
-VERSIONS = {
-    "petit-monde": 4,  # no stage, but what stages read
-    "gather": 4,
-    "quality": 2,
-    "join": 4,
-    "inject": 1,
-    "tokenizer": 1,
-    "shards": 1,
-    "pretrain": 3,
-    "select": 1,
-    "compare": 1,  # no stage, but how select chooses where it compares
-    "sft": 4,
-    "dpo": 1,
-    "evaluation": 5,
-    "release": 2,
-}

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from pytest import fixture, mark, skip
 
 from calame.inference.sampling import Sampling
@@ -74,9 +74,23 @@ def test_a_conversation_by_keyboard_alone(browser: Browser) -> None:
 
 
 @mark.slow
+def test_what_is_said_before_the_model_is_known_is_sent_then(browser: Browser) -> None:
+    with serving(scripted("la mer")) as site, opened(browser, site) as page:
+        held: list[Route] = []
+        page.route("**/v1/models", lambda route: held.append(route))
+        page.reload()
+        say(page, "où ?")
+        expect(page.locator("#said")).to_have_value("où ?")
+        expect(page.locator(".exchange")).to_have_count(0)
+        held[0].continue_()
+        expect(page.locator(".theirs .text")).to_have_text("la mer")
+        expect(page.locator("#said")).to_have_value("")
+
+
+@mark.slow
 def test_the_stop_button_and_escape_end_an_answer_on_the_server_too(browser: Browser) -> None:
     with (
-        serving(scripted("mer ", stop=False, room=40_000), sampling=LONG, slots=1) as site,
+        serving(scripted("mer ", stop=False, room=40_000, pace=0.01), sampling=LONG, slots=1) as site,
         opened(browser, site) as page,
     ):
         for number, way in enumerate((lambda: page.locator("#stop").click(), lambda: page.keyboard.press("Escape"))):
@@ -88,7 +102,7 @@ def test_the_stop_button_and_escape_end_an_answer_on_the_server_too(browser: Bro
             expect(page.locator(".foot").nth(number)).to_have_text(re.compile("arrêtée"))
             expect(page.locator("#send")).to_be_visible()
             site.until(lambda counts: counts.running == 0)
-        assert site.engine.counts.tokens < 70_000
+        assert site.engine.counts.tokens < LONG.limit, "neither came to its end"
         page.locator("#fresh").click()
         expect(page.locator(".exchange")).to_have_count(0)
         expect(page.locator("#welcome")).to_be_visible()
