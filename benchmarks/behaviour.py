@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"), help="of weights and products (fp32)")
     parser.add_argument("--quick", action="store_true", help=f"a rehearsal: {QUICK}, the layers of a random model")
     parser.add_argument("--device", default="auto")
-    parser.add_argument("--to", type=Path, default=Path("behaviour-seconds.json"), help="(behaviour-seconds.json)")
+    parser.add_argument("--to", type=Path, default=Path(".reports/behaviour.json"), help="(.reports/behaviour.json)")
     asked = parser.parse_args()
     loaded = random_model(asked.device, asked.quick) if asked.random else load_any(asked.model, device=asked.device)
     loaded = in_bf16(loaded) if asked.precision == "bf16" else loaded

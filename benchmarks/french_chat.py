@@ -1,13 +1,14 @@
-"""A French chat model at two sizes on one card, and everything that is measured of it: python benchmarks/french_chat.py
+"""A French chat model at two sizes, and everything that is measured of it, in one job: python benchmarks/french_chat.py
 
 Walks `french-chat` (145.7M) and, beside it, `french-chat-30m`, which reads by the same tokenizer and shards: text to
 tuned models, the decoding search, evaluation with all offline tasks and the canaries that were put into the text, a
 transcript of fifty prompts, the release, then speeds of generation and of scoring, and why which checkpoint.
 CALAME_DATA holds corpus/, instruct/ and evals/; sources of the recipe whose files are not there are left out, and said.
 
-Everything has to end within --seconds: what is left is given to each step, and what cannot begin is said. Nothing is
-trained before both recipes have been checked. Logs, figures and the reports go to --out, the small model's release too,
-in pieces of --piece MiB (cat them together; zstd, tar).
+One card is enough; where there are two, the second one trains the small model and takes the timings of the large one.
+Everything has to end within --seconds: what is left is given to each step, what cannot begin is said, and the same
+command goes on later. Nothing is trained before both recipes have been checked. Logs, figures and the reports go to
+--out, the small model's release too, in pieces of --piece MiB (cat them together; zstd, tar).
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import torch
 import yaml
 import zstandard
 
@@ -47,6 +49,7 @@ class Job:
 
     def __init__(self, asked: argparse.Namespace):
         self.asked, self.began, self.failed = asked, time.monotonic(), list[str]()
+        self.cards = torch.cuda.device_count()
         self.logs = asked.out / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.runs = Path(asked.runs)
@@ -71,8 +74,13 @@ class Job:
         with (self.logs / "times.txt").open("a") as file:
             file.write(line + "\n")
 
-    def call(self, name: str, command: Sequence[str], least: float = LEAST) -> bool:
-        """Whether it ended well. Its output goes to logs/NAME.txt."""
+    def call(self, name: str, command: Sequence[str], least: float = LEAST, second: bool = False) -> bool:
+        """Whether it ended well, on the first card or the second. Its output goes to logs/NAME.txt. A walk finds by
+        itself what is there; all else is made once."""
+        made = self.runs / "made" / name
+        if made.exists():
+            self.say(name, "made before")
+            return True
         if self.left() < least:
             self.say(name, "no time")
             self.failed.append(name)
@@ -81,33 +89,47 @@ class Job:
         with (self.logs / f"{name}.txt").open("a") as log:
             log.write(f"$ {' '.join(command)}\n")
             log.flush()
+            where = {"CUDA_VISIBLE_DEVICES": str(int(second))} if self.cards > 1 else {}
             try:
-                code = subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, timeout=self.left()).returncode
+                code = subprocess.run(
+                    command, stdout=log, stderr=subprocess.STDOUT, timeout=self.left(), env={**os.environ, **where}
+                ).returncode
             except subprocess.TimeoutExpired:
                 code = -1
         self.failed += [name] if code else []
+        if code == 0 and name not in (LARGE, SMALL):
+            made.parent.mkdir(parents=True, exist_ok=True)
+            made.touch()
         self.say(name, "done" if code == 0 else f"FAILED ({code})", f"in {time.monotonic() - start:.1f} s")
         return code == 0
 
-    def calame(self, name: str, *words: str) -> bool:
-        return self.call(name, [sys.executable, "-m", "calame", *words])
+    def calame(self, name: str, *words: str, second: bool = False) -> bool:
+        return self.call(name, [sys.executable, "-m", "calame", *words], second=second)
 
-    def bench(self, name: str, script: str, *words: str, least: float = LEAST) -> bool:
-        return self.call(name, [sys.executable, str(HERE / script), *words], least)
+    def bench(self, name: str, script: str, *words: str, least: float = LEAST, second: bool = False) -> bool:
+        return self.call(name, [sys.executable, str(HERE / script), *words], least, second)
 
     def run(self, recipe: str, *words: str) -> bool:
         """GGUF files of the small model are made where its release is taken: with them it is three times as much."""
         own = [f"pretrain.tokens={self.asked.tokens}"]
         if recipe == SMALL:
             own = [f"pretrain.tokens={self.asked.small_tokens}", "release.gguf=[]"]
-        return self.calame(recipe, "run", recipe, *self.keys, *own, *words)
+        return self.calame(recipe, "run", recipe, *self.keys, *own, *words, second=recipe == SMALL)
 
     def transcript(self, recipe: str) -> None:
         found = self.runs / recipe / "decoding" / "recommended_decoding_params.json"
         files = [str(self.data / "instruct" / f"{name}.jsonl.zst") for name in TUNING]
         decoding = ["--decoding", str(found)] if found.is_file() else []
         words = ["--out", str(self.asked.out / f"transcript-{recipe}.md"), "--tuning", *files, *decoding]
-        self.bench(f"transcript-{recipe}", "transcript.py", str(self.runs / recipe), *words)
+        self.bench(f"transcript-{recipe}", "transcript.py", str(self.runs / recipe), *words, second=recipe == SMALL)
+
+    def speeds(self) -> None:
+        """Of the large model: generation with the small one as its draft, and the behaviour suite."""
+        run, quick = str(self.runs / LARGE), ["--quick"] if self.asked.quick else []
+        models = quick or ["--model", run, "--draft", str(self.runs / SMALL)]
+        told = [str(self.logs / f"{name}.json") for name in ("generation", "behaviour")]
+        self.bench("generation", "generation.py", *models, "--out", told[0], least=40, second=True)
+        self.bench("behaviour", "behaviour.py", "--model", run, "--to", told[1], *quick, second=True)
 
     def keep(self) -> None:
         """What is small of both runs into one archive, as often as something is added."""
@@ -178,17 +200,19 @@ def main() -> int:
     job.keep()
     if not tuned:
         return 1
-    run, quick = str(job.runs / LARGE), ["--quick"] if asked.quick else []
+    run = str(job.runs / LARGE)
+    speeds = threading.Thread(target=job.speeds)
+    if job.cards > 1:
+        speeds.start()
     search = ("--chat", "--languages", "fr", "--settings", "10", "--number", "100", "--limit", "200")
     job.calame("search", "search-decoding", run, *search)
     job.transcript(LARGE)
     job.keep()
     job.run(LARGE, tasks)
     job.keep()
-    models = quick or ["--model", run, "--draft", str(job.runs / SMALL)]
-    job.bench("generation", "generation.py", *models, "--out", str(job.logs / "generation.json"), least=40)
-    job.keep()
-    job.bench("behaviour", "behaviour.py", "--model", run, *quick)
+    if job.cards < 2:
+        speeds.start()
+    speeds.join()
     job.calame("compare", "compare", run)
     job.keep()
     shutil.rmtree(job.logs)  # they are in the archive

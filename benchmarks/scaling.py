@@ -1,8 +1,11 @@
 """Tokens/s by number of GPUs, at the same batch: python benchmarks/scaling.py [--mode ddp] [--processes 1,2,4]
 
 The shape is RODIN-1B's; `--toy` takes a tiny one, to see the benchmark itself work on a CPU by gloo. Each row of the
-table is a fresh torchrun; what is timed is the loop's own step on random rows: forward, loss, backward, sums over the
-processes, clipping, AdamW. Efficiency is tokens/s over so many times those of one process.
+table is a fresh torchrun; what is timed is the loop's own step on rows of --shards, else of random tokens: forward,
+loss, backward, sums over the processes, clipping, AdamW. Efficiency: tokens/s over so many times those of one process.
+
+--to keeps each row's figures and losses in a folder. `--band FOLDER` then holds the losses of several processes
+against those of one that passes other numbers of rows at once: all would be equal if sums did not round.
 """
 
 from __future__ import annotations
@@ -17,62 +20,46 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
+from typing import Any
 
-import numpy as np
 import torch
+from speed import SHAPES, Stream, draw
 
-from calame.model.config import ModelConfig
 from calame.model.decoder import Decoder
 from calame.model.device import choose_device
 from calame.recipe.schema import Optimizer, Schedule
 from calame.run.launch import launched
+from calame.run.tables import text_table
 from calame.run.telemetry import Telemetry
-from calame.shards.rows import Rows, lay_out
 from calame.training.batch import LossFunction, choose_attention
 from calame.training.loop import Plan, Trainer
 from calame.training.parallel import join
 from calame.training.sharding import compile_layers
 
-RODIN = ModelConfig(64_000, 2048, 22, 16, 16, 128, 5461, 2048, 10_000.0, 1e-5, True, 0.02)
-TOY = ModelConfig(512, 64, 2, 2, 2, 32, 171, 64, 10_000.0, 1e-5, True, 0.02)
-DOCUMENT = 700  # tokens of a document; a row of 2048 holds about three
 
-
-class RandomRows:
-    """Random tokens in documents of one length, the same rows at every position: the loader has its own benchmark."""
-
-    masked = True
-
-    def __init__(self, config: ModelConfig, batch: int):
-        self.context = config.max_position_embeddings
-        lengths = np.diff(np.append(np.arange(0, batch, DOCUMENT), batch))
-        tokens = np.random.default_rng(1).integers(0, config.vocab_size, batch)
-        self.rows = lay_out(tokens, lengths, self.context, True)
-
-    def batch(self, position: int, tokens: int) -> Rows:
-        return self.rows
-
-
-def main() -> None:
+def main() -> int:
     options = parse()
+    if options.band:
+        return band([json.loads(file.read_text()) for file in sorted(options.band.glob("*.json"))])
     if launched():
         measure(options)
-        return
+        return 0
     shape, device = ("toy", "CPU") if options.toy else ("RODIN-1B", torch.cuda.get_device_name())
     print(f"{shape}, {options.batch:,} tokens a step, at most {options.micro_rows} rows at once, {options.mode}")
     print(f"torch {torch.__version__}, {device}\n")
     print("| processes | tokens/s (slowest, fastest step) | tokens/s a process | efficiency | peak GiB | loss |")
     print("|---|---|---|---|---|---|", flush=True)
-    first = 0.0
+    first = options.one
     for processes in options.processes:
-        found = start(processes)
+        found = start(processes, options.to)
         first = first or found["rate"] / processes
         rate, each = found["rate"], found["rate"] / processes
         print(
             f"| {processes} | {rate:,.0f} ({found['slowest']:,.0f}, {found['fastest']:,.0f}) | {each:,.0f} | "
-            f"{each / first:.1%} | {found['peak']:.1f} | {found['loss']:.4f} |",
+            f"{each / first:.1%} | {found['peak']:.1f} | {found['losses'][-1]:.4f} |",
             flush=True,
         )
+    return 0
 
 
 def parse() -> argparse.Namespace:
@@ -85,48 +72,58 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--warmup", type=int, default=5, help="steps that are not timed; the first compiles")
     parser.add_argument("--no-compile", action="store_true")
+    parser.add_argument("--one", type=float, default=0.0, help="tokens/s of one process, measured before")
+    parser.add_argument("--shards", nargs="*", default=[], help="train.bin files of 16-bit tokens")
+    parser.add_argument("--to", type=Path, help="a folder for figures and losses")
+    parser.add_argument("--band", type=Path, metavar="FOLDER", help="compare losses that --to has kept")
     options = parser.parse_args()
     options.batch = options.batch or (1024 if options.toy else 65_536)
     return options
 
 
-def start(processes: int) -> dict[str, float]:
+def start(processes: int, to: Path | None) -> dict[str, Any]:
     """This file under torchrun, with the same arguments; what its first process measured."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "found.json"
         command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
         environment = {**os.environ, "SCALING_RESULT": str(path), "OMP_NUM_THREADS": "1"}
         subprocess.run([*command, __file__, *sys.argv[1:]], check=True, env=environment)
-        return json.loads(path.read_text())
+        found = json.loads(path.read_text())
+    if to:
+        to.mkdir(parents=True, exist_ok=True)
+        way = f"{found['processes']}-{found['mode']}-{found['micro_rows']}"
+        (to / f"{way}.json").write_text(json.dumps(found))
+    return found
 
 
 def measure(options: argparse.Namespace) -> None:
-    """In each process: train, and in the first write down tokens/s, peak memory and the last loss."""
+    """In each process: train, and in the first write down tokens/s, peak memory and the losses."""
     with tempfile.TemporaryDirectory() as folder:
         trainer = trainer_of(options, Path(folder))
         trainer.model.train()
-        seconds = []
+        seconds, losses = list[float](), list[float]()
         for _ in range(options.warmup + options.steps):
             began = time.perf_counter()
             loss, _ = trainer._step()
-            last = loss.item()  # waits for the device
+            losses.append(loss.item())  # waits for the device
             seconds.append(time.perf_counter() - began)
         trainer.team.most(0)  # none leaves before the others
     timed = seconds[options.warmup :]
     peak = torch.cuda.max_memory_allocated() / 2**30 if trainer.device.torch.type == "cuda" else 0.0
     rates = {"rate": median(timed), "slowest": max(timed), "fastest": min(timed)}
-    found = {name: options.batch / value for name, value in rates.items()} | {"peak": peak, "loss": last}
+    way = {"processes": trainer.team.size, "mode": options.mode, "micro_rows": options.micro_rows}
+    found = {**way, **{name: options.batch / value for name, value in rates.items()}, "peak": peak, "losses": losses}
     if trainer.team.chief:
         Path(os.environ["SCALING_RESULT"]).write_text(json.dumps(found))
 
 
 def trainer_of(options: argparse.Namespace, folder: Path) -> Trainer:
-    config, team = TOY if options.toy else RODIN, replace(join(), mode=options.mode)
+    shape, team = SHAPES["toy" if options.toy else "rodin"], replace(join(), mode=options.mode)
     device = choose_device("cpu" if options.toy else "cuda")
-    model = Decoder(config)
-    model.initialise(1)
-    model.to(device.torch)
-    data, fast = RandomRows(config, options.batch), not options.toy and not options.no_compile
+    torch.manual_seed(1)
+    with device.torch:
+        model = draw(Decoder(shape.model))
+    data, fast = Stream(shape, True, options.shards), not options.toy and not options.no_compile
     if fast and team.size > 1:
         compile_layers(model)
     as_one = fast and team.size == 1
@@ -139,5 +136,29 @@ def trainer_of(options: argparse.Namespace, folder: Path) -> Trainer:
     return Trainer(folder, plan, model, device, data, loss, Telemetry("scaling", folder), {}, team=team)
 
 
+def band(found: list[dict[str, Any]]) -> int:
+    """How far each run's losses are from the mean of those of one process, whose own distances are the band. Returns 1
+    where a run of several processes is further off, by its root mean square or anywhere, than the furthest of those."""
+    losses = [torch.tensor(run["losses"], dtype=torch.float64) for run in found]
+    single = [row for row, run in zip(losses, found, strict=True) if run["processes"] == 1]
+    assert len(single) >= 3, "losses of three runs of one process are wanted"
+    middle = torch.stack(single).mean(0)
+    apart = [row - middle for row in losses]
+    square = [float(row.square().mean().sqrt()) for row in apart]
+    most = [float(row.abs().max()) for row in apart]
+    bars = [max(v for v, run in zip(values, found, strict=True) if run["processes"] == 1) for values in (square, most)]
+    rows, outside = [], 0
+    for run, row, a, b in zip(found, losses, square, most, strict=True):
+        within = run["processes"] == 1 or (a <= bars[0] and b <= bars[1])
+        outside += not within
+        name = "one process" if run["processes"] == 1 else f"{run['processes']} processes, {run['mode']}"
+        rows.append([name, str(run["micro_rows"]), f"{row[0]:.5f}", f"{row[-1]:.5f}", f"{a:.2e}", f"{b:.2e}",
+                     "-" if run["processes"] == 1 else "inside" if within else "OUTSIDE"])  # fmt: skip
+    print(f"{len(middle)} steps; nats from the mean of {len(single)} runs of one process")
+    head = ("run", "rows at once", "first loss", "last loss", "root mean square", "most", "band")
+    print("\n".join(text_table(head, rows)))
+    return 1 if outside else 0
+
+
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
