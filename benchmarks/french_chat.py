@@ -124,12 +124,13 @@ class Job:
         self.bench(f"transcript-{recipe}", "transcript.py", str(self.runs / recipe), *words, second=recipe == SMALL)
 
     def speeds(self) -> None:
-        """Of the large model: generation with the small one as its draft, and the behaviour suite."""
+        """Of the large model: generation with the small one as its draft, the behaviour suite, why it was chosen."""
         run, quick = str(self.runs / LARGE), ["--quick"] if self.asked.quick else []
         models = quick or ["--model", run, "--draft", str(self.runs / SMALL)]
         told = [str(self.logs / f"{name}.json") for name in ("generation", "behaviour")]
         self.bench("generation", "generation.py", *models, "--out", told[0], least=40, second=True)
         self.bench("behaviour", "behaviour.py", "--model", run, "--to", told[1], *quick, second=True)
+        self.calame("compare", "compare", run, second=True)
 
     def keep(self) -> None:
         """What is small of both runs into one archive, as often as something is added."""
@@ -213,7 +214,6 @@ def main() -> int:
     if job.cards < 2:
         speeds.start()
     speeds.join()
-    job.calame("compare", "compare", run)
     job.keep()
     shutil.rmtree(job.logs)  # they are in the archive
     if job.failed:

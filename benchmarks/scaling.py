@@ -37,13 +37,14 @@ from calame.training.parallel import join
 from calame.training.sharding import compile_layers
 
 
-def main() -> int:
+def main() -> None:
     options = parse()
     if options.band:
-        return band([json.loads(file.read_text()) for file in sorted(options.band.glob("*.json"))])
+        band([json.loads(file.read_text()) for file in sorted(options.band.glob("*.json"))])
+        return
     if launched():
         measure(options)
-        return 0
+        return
     shape, device = ("toy", "CPU") if options.toy else ("RODIN-1B", torch.cuda.get_device_name())
     print(f"{shape}, {options.batch:,} tokens a step, at most {options.micro_rows} rows at once, {options.mode}")
     print(f"torch {torch.__version__}, {device}\n")
@@ -59,7 +60,6 @@ def main() -> int:
             f"{each / first:.1%} | {found['peak']:.1f} | {found['losses'][-1]:.4f} |",
             flush=True,
         )
-    return 0
 
 
 def parse() -> argparse.Namespace:
@@ -130,35 +130,40 @@ def trainer_of(options: argparse.Namespace, folder: Path) -> Trainer:
     loss = LossFunction(model, device, True, choose_attention(device, True), as_one, fast)
     rows = team.portion("--batch", options.batch, data.context) // data.context
     at_once = max(n for n in range(1, min(rows, options.micro_rows) + 1) if rows % n == 0) * data.context
+    schedule = Schedule(kind="constant", warmup=options.warmup * options.batch)
     plan = Plan(
-        10**12, options.batch, Optimizer(learning_rate=3e-4), Schedule(), 1.0, 1, at_once, 10**9, 10**15, 1
+        10**12, options.batch, Optimizer(learning_rate=3e-4), schedule, 1.0, 1, at_once, 10**9, 10**15, 1
     )  # fmt: skip
     return Trainer(folder, plan, model, device, data, loss, Telemetry("scaling", folder), {}, team=team)
 
 
-def band(found: list[dict[str, Any]]) -> int:
-    """How far each run's losses are from the mean of those of one process, whose own distances are the band. Returns 1
-    where a run of several processes is further off, by its root mean square or anywhere, than the furthest of those."""
+def band(found: list[dict[str, Any]]) -> None:
+    """How far the losses of each run are from those of the (other) runs of one process: the root mean square over all
+    steps, the median of those runs. The widest of one process is the band; a further run of one process would be within
+    it three times of four."""
     losses = [torch.tensor(run["losses"], dtype=torch.float64) for run in found]
-    single = [row for row, run in zip(losses, found, strict=True) if run["processes"] == 1]
-    assert len(single) >= 3, "losses of three runs of one process are wanted"
-    middle = torch.stack(single).mean(0)
-    apart = [row - middle for row in losses]
-    square = [float(row.square().mean().sqrt()) for row in apart]
-    most = [float(row.abs().max()) for row in apart]
-    bars = [max(v for v, run in zip(values, found, strict=True) if run["processes"] == 1) for values in (square, most)]
-    rows, outside = [], 0
-    for run, row, a, b in zip(found, losses, square, most, strict=True):
-        within = run["processes"] == 1 or (a <= bars[0] and b <= bars[1])
-        outside += not within
-        name = "one process" if run["processes"] == 1 else f"{run['processes']} processes, {run['mode']}"
-        rows.append([name, str(run["micro_rows"]), f"{row[0]:.5f}", f"{row[-1]:.5f}", f"{a:.2e}", f"{b:.2e}",
-                     "-" if run["processes"] == 1 else "inside" if within else "OUTSIDE"])  # fmt: skip
-    print(f"{len(middle)} steps; nats from the mean of {len(single)} runs of one process")
-    head = ("run", "rows at once", "first loss", "last loss", "root mean square", "most", "band")
+    alone = [at for at, run in enumerate(found) if run["processes"] == 1]
+    assert len(alone) >= 3, "losses of three runs of one process are wanted"
+
+    def apart(at: int) -> float:
+        return median([float((losses[at] - losses[n]).square().mean().sqrt()) for n in alone if n != at])
+
+    widest = max(map(apart, alone))
+    rows = [
+        [
+            "one process" if at in alone else f"{run['processes']} processes, {run['mode']}",
+            str(run["micro_rows"]),
+            f"{losses[at][0]:.5f}",
+            f"{losses[at][-1]:.5f}",
+            f"{apart(at):.2e}",
+            f"{apart(at) / widest:.2f}",
+        ]
+        for at, run in enumerate(found)
+    ]
+    print(f"{len(losses[0])} steps; nats apart from runs of one process")
+    head = ("run", "rows at once", "first loss", "last loss", "nats apart", "of the widest")
     print("\n".join(text_table(head, rows)))
-    return 1 if outside else 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

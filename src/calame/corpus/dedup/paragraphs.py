@@ -72,7 +72,7 @@ def _repeated(pool: Pool, least: int, folder: Path) -> np.ndarray:
 def _hashes(lines: list[str], least: int) -> np.ndarray:
     """(lines) what stands for each paragraph, its spaces made equal; 0 for those that are too short to count."""
     plain = (" ".join(line.split()) if len(line) >= least else "" for line in lines)
-    return np.array([xxh3_64_intdigest(line) | 1 if len(line) >= least else 0 for line in plain], np.uint64)
+    return np.array([xxh3_64_intdigest(line.encode()) | 1 if len(line) >= least else 0 for line in plain], np.uint64)
 
 
 def _find(repeated: np.ndarray, hashes: np.ndarray) -> np.ndarray:

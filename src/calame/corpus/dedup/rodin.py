@@ -26,7 +26,7 @@ def shingles(text: str) -> np.ndarray:
     middle = max(len(text) // 2 - WINDOW // 2, 0)
     windows = (text[:WINDOW], text[middle : middle + WINDOW], text[-WINDOW:])
     seen = {part[at : at + CHARACTERS] for part in windows for at in range(max(len(part) - CHARACTERS + 1, 1)) if part}
-    return distinct(np.array([xxh3_64_intdigest(piece) for piece in seen], np.uint64) & LOW)
+    return distinct(np.array([xxh3_64_intdigest(piece.encode()) for piece in seen], np.uint64) & LOW)
 
 
 def minima(numbers: np.ndarray) -> np.ndarray:

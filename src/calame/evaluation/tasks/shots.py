@@ -47,7 +47,7 @@ def choose_items(items: Sequence[Item], shape: Shape, shots: int, train: Path | 
         measured = [item for item in items[shots:] if not shown & item.texts]
     left_out = len(items) - len(measured)
     if limit is not None:
-        measured = sorted(measured, key=lambda item: xxhash.xxh64_intdigest(item.id))[:limit]
+        measured = sorted(measured, key=lambda item: xxhash.xxh64_intdigest(item.id.encode()))[:limit]
     if not measured:
         raise refuse("items", f"none is left beside {shots} examples", f"more than {len(items)} items")
     return Chosen(measured, examples, left_out)

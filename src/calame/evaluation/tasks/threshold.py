@@ -29,7 +29,7 @@ def measure_threshold(loaded: Loaded, chosen: Chosen, metrics: Sequence[str], do
     scores = score(loaded, [request for _, request in fitting], done)
     means = np.array([s.logprob / len(r.continuation) for s, (_, r) in zip(scores, fitting, strict=True)])
     labels = np.array([int(item.values["label"]) for item, _ in fitting])
-    folds = np.array([xxhash.xxh64_intdigest(item.id) % FOLDS for item, _ in fitting])
+    folds = np.array([xxhash.xxh64_intdigest(item.id.encode()) % FOLDS for item, _ in fitting])
     verdicts = cross_judged(means, labels, folds)
     rows = [
         {"id": item.id, "mean": round(float(mean), 5), "verdict": int(verdict), "right": int(label)}
