@@ -135,6 +135,7 @@ class Job:
     def keep(self) -> None:
         """What is small of both runs into one archive, as often as something is added."""
         found = [self.runs / recipe / part for recipe in (LARGE, SMALL) for part in KEPT]
+        found.append(self.runs / ".store" / "evaluation")  # also of one that was not ended
         pack([self.logs, *filter(Path.exists, found)], self.asked.out / "results.tar.zst")
 
 

@@ -112,9 +112,10 @@ def write_lines(path: Path, rows: list[Any]) -> None:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """The environment of a subprocess that imports the code under test."""
-    source = str(Path(calame.__file__).parents[1])
-    return {**os.environ, "PYTHONPATH": source, "PYTHONUNBUFFERED": "1", "COLUMNS": "120", **more}
+    """The environment of a subprocess that imports the code under test, and what else is on this one's path."""
+    paths = [str(Path(calame.__file__).parents[1]), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    there = {"PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1", "COLUMNS": "120"}
+    return {**os.environ, **there, **more}
 
 
 def start(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
