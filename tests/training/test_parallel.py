@@ -29,7 +29,7 @@ from calame.shards.rows import IGNORE, Rows
 from calame.training import sharding
 from calame.training.batch import LossFunction
 from calame.training.loop import Progress, Trainer
-from calame.training.muon import GatheredMuon
+from calame.training.muon import Muon
 from calame.training.parallel import Team, check_devices, choose_mode, join
 from calame.training.setup import validation_observer
 from calame.training.sharding import GradientSums, spread
@@ -166,21 +166,21 @@ def test_in_bf16_it_is_the_function_of_autocast(mode: str, tmp_path: Path) -> No
     assert {tensor.dtype for tensor in saved(tmp_path / "two")["model"].values()} == {torch.float32}
 
 
-def muon_of(parameters: Sequence[nn.Parameter], kind: type[torch.optim.Muon]) -> torch.optim.Muon:
-    return kind(list(parameters), lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+def muon_of(parameters: Sequence[nn.Parameter]) -> Muon:
+    return Muon(list(parameters), lr=0.1, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
 
 
 def muon_steps(shapes: Sequence[tuple[int, int]]) -> list[bool]:
-    """Whether Muon on matrices in parts does to the bit what torch's does on whole ones, with the same gradients."""
+    """Whether Muon on matrices in parts does to the bit what it does on whole ones, with the same gradients."""
     mesh = init_device_mesh("cpu", (join().size,))
     whole = [nn.Parameter(torch.randn(shape, generator=torch.Generator().manual_seed(1))) for shape in shapes]
     parts = [nn.Parameter(distribute_tensor(p.detach(), mesh, [Shard(0)])) for p in whole]
-    theirs, ours = muon_of(whole, torch.optim.Muon), muon_of(parts, GatheredMuon)
+    one, several = muon_of(whole), muon_of(parts)
     for step in range(3):
         for p, part in zip(whole, parts, strict=True):
             p.grad = torch.randn(p.shape, generator=torch.Generator().manual_seed(step))
             part.grad = distribute_tensor(p.grad, mesh, [Shard(0)])  # type: ignore[assignment]
-        theirs.step(), ours.step()
+        one.step(), several.step()
     return [torch.equal(p, part.full_tensor()) for p, part in zip(whole, parts, strict=True)]  # type: ignore[operator]
 
 

@@ -92,7 +92,16 @@ def choose_device(wanted: str, precision: str = "auto") -> Device:
         precision = "bf16" if has_bf16 else "fp32"
     compute, weights = COMPUTE[precision], WEIGHTS.get(precision, torch.float32)
     types = [str(dtype).removeprefix("torch.") for dtype in (compute, weights)]
-    return Device(torch.device(kind), precision, f"{reason}; {types[0]} compute, {types[1]} weights")
+    reason = f"{reason}; {types[0]} compute, {types[1]} weights"
+    if compute == torch.bfloat16 and not multiplies_bf16(torch.device(kind)):
+        reason += "; this CPU has no bf16 products of its own: fp32 is many times faster"
+    return Device(torch.device(kind), precision, reason)
+
+
+def multiplies_bf16(device: torch.device) -> bool:
+    """Whether bf16 products are quick there: of CPUs on those that oneDNN has kernels for (AVX-512 and newer). Without
+    them torch multiplies number by number."""
+    return device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def runs_triton(device: torch.device) -> bool:

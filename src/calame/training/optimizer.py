@@ -21,7 +21,7 @@ from calame.recipe.errors import refuse
 from calame.recipe.schema import Optimizer
 from calame.training.adamw import RoundedAdamW
 from calame.training.moments import stored_bytes
-from calame.training.muon import GatheredMuon, in_parts
+from calame.training.muon import Muon
 
 
 class Optimizers:
@@ -107,9 +107,7 @@ def build_optimizer(
     parts: list[torch.optim.Optimizer] = [_adamw(groups, keys, device, seed, compiled)]
     if muon:
         parts.append(
-            (GatheredMuon if in_parts(matrices) else torch.optim.Muon)(
-                matrices, lr=keys.learning_rate, weight_decay=keys.weight_decay, adjust_lr_fn="match_rms_adamw"
-            )
+            Muon(matrices, lr=keys.learning_rate, weight_decay=keys.weight_decay, adjust_lr_fn="match_rms_adamw")
         )
     return Optimizers(parts)
 
