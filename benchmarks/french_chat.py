@@ -2,7 +2,7 @@
 
 Walks `french-chat` (145.7M) and, beside it, `french-chat-30m`, which reads by the same tokenizer and shards: text to
 tuned models, the decoding search, evaluation with all offline tasks and the canaries that were put into the text, a
-transcript of fifty prompts, the release, then speeds of generation and of scoring, and why which checkpoint.
+transcript of fifty prompts, the release, then speeds of generation and behaviour, and why which checkpoint.
 CALAME_DATA holds corpus/, instruct/ and evals/; sources of the recipe whose files are not there are left out, and said.
 
 One card is enough; where there are two, the second one trains the small model and takes the timings of the large one.
@@ -50,6 +50,7 @@ class Job:
     def __init__(self, asked: argparse.Namespace):
         self.asked, self.began, self.failed = asked, time.monotonic(), list[str]()
         self.cards = torch.cuda.device_count()
+        self.what = repr({key: value for key, value in sorted(vars(asked).items()) if key not in ("seconds", "out")})
         self.logs = asked.out / "logs"
         self.logs.mkdir(parents=True, exist_ok=True)
         self.runs = Path(asked.runs)
@@ -76,9 +77,9 @@ class Job:
 
     def call(self, name: str, command: Sequence[str], least: float = LEAST, second: bool = False) -> bool:
         """Whether it ended well, on the first card or the second. Its output goes to logs/NAME.txt. A walk finds by
-        itself what is there; all else is made once."""
+        itself what is there; all else is made once by the same command."""
         made = self.runs / "made" / name
-        if made.exists():
+        if made.exists() and made.read_text() == self.what:
             self.say(name, "made before")
             return True
         if self.left() < least:
@@ -99,7 +100,7 @@ class Job:
         self.failed += [name] if code else []
         if code == 0 and name not in (LARGE, SMALL):
             made.parent.mkdir(parents=True, exist_ok=True)
-            made.touch()
+            made.write_text(self.what)
         self.say(name, "done" if code == 0 else f"FAILED ({code})", f"in {time.monotonic() - start:.1f} s")
         return code == 0
 
@@ -135,7 +136,8 @@ class Job:
     def keep(self) -> None:
         """What is small of both runs into one archive, as often as something is added."""
         found = [self.runs / recipe / part for recipe in (LARGE, SMALL) for part in KEPT]
-        found.append(self.runs / ".store" / "evaluation")  # also of one that was not ended
+        if not (self.runs / LARGE / "evaluation").exists():
+            found.append(self.runs / ".store" / "evaluation")  # what is measured of it so far
         pack([self.logs, *filter(Path.exists, found)], self.asked.out / "results.tar.zst")
 
 

@@ -139,8 +139,7 @@ def trainer_of(options: argparse.Namespace, folder: Path) -> Trainer:
 
 def band(found: list[dict[str, Any]]) -> None:
     """How far the losses of each run are from those of the (other) runs of one process: the root mean square over all
-    steps, the median of those runs. The widest of one process is the band; a further run of one process would be within
-    it three times of four."""
+    steps, the median of those runs. The widest of one process is the band."""
     losses = [torch.tensor(run["losses"], dtype=torch.float64) for run in found]
     alone = [at for at, run in enumerate(found) if run["processes"] == 1]
     assert len(alone) >= 3, "losses of three runs of one process are wanted"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from pytest import mark
+
+from support import environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -17,9 +18,7 @@ ROOT = Path(__file__).parents[2]
 def test_the_rehearsal_measures_everything(tmp_path: Path) -> None:
     out = tmp_path / "figures.json"
     command = [sys.executable, str(ROOT / "benchmarks/generation.py"), "--quick", "--device", "cpu", "--out", str(out)]
-    done = subprocess.run(
-        command, env={**os.environ, "PYTHONPATH": str(ROOT / "src")}, capture_output=True, text=True, timeout=300
-    )
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     found = json.loads(out.read_text(encoding="utf-8"))
     assert not found["missing"] and len(found["judged"]) == 6

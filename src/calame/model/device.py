@@ -101,7 +101,9 @@ def choose_device(wanted: str, precision: str = "auto") -> Device:
 def multiplies_bf16(device: torch.device) -> bool:
     """Whether bf16 products are quick there: of CPUs on those that oneDNN has kernels for (AVX-512 and newer). Without
     them torch multiplies number by number."""
-    return device.type != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
+    if device.type != "cpu":
+        return True
+    return torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()
 
 
 def runs_triton(device: torch.device) -> bool:

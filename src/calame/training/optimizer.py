@@ -16,9 +16,10 @@ import torch
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
 
-from calame.model.device import Device
+from calame.model.device import Device, multiplies_bf16
 from calame.recipe.errors import refuse
 from calame.recipe.schema import Optimizer
+from calame.run.progress import say
 from calame.training.adamw import RoundedAdamW
 from calame.training.moments import stored_bytes
 from calame.training.muon import Muon
@@ -106,6 +107,8 @@ def build_optimizer(
     ]
     parts: list[torch.optim.Optimizer] = [_adamw(groups, keys, device, seed, compiled)]
     if muon:
+        if not multiplies_bf16(device.torch):
+            say("  muon iterates in fp32: this CPU has no bf16 products of its own")
         parts.append(
             Muon(matrices, lr=keys.learning_rate, weight_decay=keys.weight_decay, adjust_lr_fn="match_rms_adamw")
         )
