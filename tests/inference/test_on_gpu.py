@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from pytest import fixture, mark
+from torch import Tensor
 
 from builders import decoder_of, tokenizer_of
 from calame.inference.batch import Batch
@@ -85,31 +86,49 @@ def test_recorded_and_launched_passes_are_the_same(loaded: Loaded, kernels: bool
         assert said[0] == said[1]
 
 
-@mark.parametrize(("dtype", "near"), [(torch.float32, 1e-5), (torch.bfloat16, 4e-2)], ids=("fp32", "bf16"))
-@mark.parametrize(("rows", "time"), [(1, 1), (3, 1), (33, 1), (2, 5), (100, 1)])
-@torch.no_grad()
-def test_the_kernels_of_a_pass_are_the_decoder(
-    loaded: Loaded, dtype: torch.dtype, near: float, rows: int, time: int
-) -> None:
-    """Logits and the cache after three passes at places of each row's own; long rows are read in parts."""
-    if dtype == torch.bfloat16:
-        loaded = in_bf16(loaded)
-    model, device = loaded.model, loaded.device.torch
-    caches = [Cache.empty(model.config, rows, 2048, dtype, device) for _ in range(2)]
+def three_passes(model: Decoder, rows: int, time: int, kernels: bool) -> list[Tensor]:
+    """Logits of three passes at places of each row's own, then the cache, all in fp32; long rows are read in parts."""
+    device, dtype = model.head.device, model.head.dtype
+    cache = Cache.empty(model.config, rows, 2048, dtype, device)
     random = torch.Generator(device=device).manual_seed(1)
     tokens = torch.randint(6, 330, (rows, ROOM), device=device, generator=random)
-    for cache in caches:
-        model(tokens[:, :200], cache=cache)
+    begin = torch.randint(1, 200, (rows, 1), device=device, generator=random)
+    model(tokens[:, :200], cache=cache)
     step = Step.of(model)
     assert step is not None
-    begin = torch.randint(1, 200, (rows, 1), device=device, generator=random)
+    found = []
     for number in range(3):
         places = begin + number * time + torch.arange(time, device=device)
-        wanted = model.logits(model(tokens.gather(1, places), places, cache=caches[0])).float()
-        found = step.logits(tokens.gather(1, places), places, caches[1])
-        assert (found - wanted).abs().max() < near * wanted.abs().max()
-    for ours, theirs in ((caches[1].keys, caches[0].keys), (caches[1].values, caches[0].values)):
-        assert (ours - theirs).abs().max() <= near * theirs.abs().max()
+        these = tokens.gather(1, places)
+        if kernels:
+            found.append(step.logits(these, places, cache))
+        else:
+            found.append(model.logits(model(these, places, cache=cache)).float())
+    return [*found, cache.keys.float(), cache.values.float()]
+
+
+@mark.parametrize(("rows", "time"), [(1, 1), (3, 1), (33, 1), (2, 5), (100, 1)])
+@torch.no_grad()
+def test_the_kernels_of_a_pass_are_the_decoder(loaded: Loaded, rows: int, time: int) -> None:
+    found, wanted = (three_passes(loaded.model, rows, time, kernels) for kernels in (True, False))
+    for ours, theirs in zip(found, wanted, strict=True):
+        assert (ours - theirs).abs().max() <= 1e-5 * theirs.abs().max()
+
+
+@mark.parametrize(("rows", "time"), [(1, 1), (3, 1), (33, 1), (2, 5), (100, 1)])
+@torch.no_grad()
+def test_in_bf16_the_kernels_are_as_near_to_fp32_as_the_plain_pass(loaded: Loaded, rows: int, time: int) -> None:
+    """The plain pass is itself up to a fifth of the greatest logit off here: what it rounds, the kernels do not."""
+    model = in_bf16(loaded).model
+    exact = three_passes(loaded.model, rows, time, kernels=False)
+    ours, plain = (three_passes(model, rows, time, kernels) for kernels in (True, False))
+    for part in (slice(0, 3), slice(3, 4), slice(4, 5)):  # logits, keys, values
+
+        def off(found: list[Tensor], part: slice = part) -> float:
+            pairs = zip(found[part], exact[part], strict=True)
+            return float(torch.cat([(a - b).flatten() for a, b in pairs]).square().mean().sqrt())
+
+        assert 0 < off(ours) <= 1.5 * off(plain)
 
 
 @mark.parametrize("sampling", SAMPLINGS.values(), ids=SAMPLINGS)

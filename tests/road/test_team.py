@@ -77,9 +77,10 @@ def test_a_mistake_is_said_once_and_all_leave(tmp_path: Path, capfd) -> None:
     assert capfd.readouterr().err.count("pretrain.bach") == 1
 
 
-def torchrun(folder: Path, *arguments: str) -> subprocess.Popen[str]:
-    """`torchrun ARGUMENTS -m calame run toy.yaml` in a folder."""
-    command = [sys.executable, "-m", "torch.distributed.run", *arguments, "-m", "calame", "run", "toy.yaml"]
+def torchrun(folder: Path, *arguments: str, to: str = "release") -> subprocess.Popen[str]:
+    """`torchrun ARGUMENTS -m calame run toy.yaml --to STAGE` in a folder."""
+    walk = ["-m", "calame", "run", "toy.yaml", "--to", to]
+    command = [sys.executable, "-m", "torch.distributed.run", *arguments, *walk]
     pipe = subprocess.PIPE
     return subprocess.Popen(command, cwd=folder, env=environment(), stdout=pipe, stderr=pipe, text=True)
 
@@ -182,7 +183,7 @@ def test_all_cards_learn_what_one_learns(mode: str, tmp_path: Path) -> None:
         folder = tmp_path / str(cards)
         changes = {"pretrain__tokens": 25_600, "pretrain__mixture": {"epochs": 99}, "pretrain__precision": "fp32"}
         Toy(folder).recipe(**changes, execution={"device": "cuda", "log_every": 1, "parallel": mode})
-        ((code, _, errors),) = ends(torchrun(folder, "--standalone", "--nproc-per-node", str(cards)))
+        ((code, _, errors),) = ends(torchrun(folder, "--standalone", "--nproc-per-node", str(cards), to="pretrain"))
         assert code == 0, errors
         lines = [line for line in telemetry.read(folder / "runs/toy") if line["stage"] == "pretrain"]
         losses.append(torch.tensor([line["train/loss"] for line in lines if "train/loss" in line]))
