@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pytest import MonkeyPatch, mark, warns
+from pytest import MonkeyPatch, mark, raises, warns
 from torch import Tensor
 
 from builders import config_of, cpu, decoder_of, random_rows
@@ -210,6 +210,43 @@ def test_flash_attention_4_is_given_what_it_takes(joined: bool, monkeypatch: Mon
     slopes = [torch.autograd.grad(out.pow(2).sum(), parts, retain_graph=True) for out in (wanted, found)]
     assert all(torch.allclose(a, b, atol=1e-5) for a, b in zip(*slopes, strict=True))
     torch.library.opcheck(flash4.flash4, (*[x.transpose(1, 2) for x in parts], None, 0), test_utils=CHECKS)
+
+
+class Early(FakeFlash4):
+    """Sees a key of the future."""
+
+    @staticmethod
+    def weights(query: Tensor, key: Tensor) -> Tensor:
+        scores = query @ key.mT * query.shape[-1] ** -0.5
+        return scores.masked_fill(torch.ones_like(scores).triu(2).bool(), -torch.inf).softmax(-1)
+
+
+class Unbounded(FakeFlash4):
+    """Knows no documents."""
+
+    @staticmethod
+    def documents(edges: Tensor | None, *parts: Tensor) -> Iterator[list[Tensor]]:
+        whole = None if edges is None else torch.tensor([0, len(parts[0])])
+        return FakeFlash4.documents(whole, *parts)
+
+
+class Sloping(FakeFlash4):
+    """Answers rightly, and turns the gradients of keys around."""
+
+    def _flash_attn_bwd(self, *parts, **rest):
+        query, key, value, _ = super()._flash_attn_bwd(*parts, **rest)
+        return query, -key, value, None
+
+
+@mark.parametrize("package", (FakeFlash4, Early, Unbounded, Sloping))
+@mark.parametrize("groups", (2, 4))
+def test_flash_attention_4_is_taken_only_if_it_is_attention(
+    package: type[FakeFlash4], groups: int, monkeypatch: MonkeyPatch
+) -> None:
+    monkeypatch.setattr(flash4, "import_module", lambda name: package())
+    expected = nullcontext() if package is FakeFlash4 else raises(RuntimeError, match="from attention in fp32")
+    with expected:
+        flash4.try_out(torch.device("cpu"), 16, 4, groups)
 
 
 def test_what_is_not_installed_is_not_there() -> None:
