@@ -14,6 +14,7 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 PACKAGE = "flash_attn.cute"
 KINDS = (torch.bfloat16, torch.float16)
@@ -33,8 +34,8 @@ def try_out(device: torch.device, head_dim: int, heads: int, groups: int) -> Non
     edges = torch.tensor([0, 200, 512, 512], dtype=torch.int32, device=device)
     for documents, cuts in ((None, [0, 256, 512]), (edges, [0, 200, 512])):
         given = parts if documents is None else [part.flatten(0, 1) for part in parts]
-        found = _with_gradients(lambda *x, where=documents: flash4(*x, where, 512)[0], given, torch.bfloat16)
-        wanted = _with_gradients(lambda *x, where=cuts: _plain(*x, where), given, torch.float32)
+        found = _with_gradients(lambda q, k, v, where=documents: flash4(q, k, v, where, 512)[0], given, torch.bfloat16)
+        wanted = _with_gradients(lambda q, k, v, where=cuts: _plain(q, k, v, where), given, torch.float32)
         worst = max(float((a.float() - b).norm() / b.norm()) for a, b in zip(found, wanted, strict=True))
         if not worst < FAR:
             raise RuntimeError(f"what it computes is {worst:.1%} from attention in fp32")
@@ -47,14 +48,14 @@ def _with_gradients(attention: Callable[..., Tensor], given: Sequence[Tensor], k
 
 
 def _plain(query: Tensor, key: Tensor, value: Tensor, cuts: Sequence[int]) -> Tensor:
-    """The same of torch's own, document after document of the joined rows."""
-    joined = [part.reshape(-1, *part.shape[-2:]).transpose(0, 1) for part in (query, key, value)]
-    groups = query.shape[-2] != key.shape[-2]
-    outs = [
-        F.scaled_dot_product_attention(*(x[:, a:b][None] for x in joined), is_causal=True, enable_gqa=groups)[0]
-        for a, b in itertools.pairwise(cuts)
-    ]
-    return torch.cat(outs, 1).transpose(0, 1).reshape(query.shape)
+    """The same in plain products, document after document of the joined rows."""
+    outs = []
+    for a, b in itertools.pairwise(cuts):
+        q, k, v = (x.reshape(-1, *x.shape[-2:])[a:b].transpose(0, 1)[None] for x in (query, key, value))
+        with sdpa_kernel(SDPBackend.MATH):
+            out = F.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=q.shape[1] != k.shape[1])
+        outs.append(out[0].transpose(0, 1))
+    return torch.cat(outs).reshape(query.shape)
 
 
 @torch.library.custom_op("calame::flash4", mutates_args=())
