@@ -181,11 +181,11 @@ def test_an_empty_answer_is_said_and_leaves_the_question_open() -> None:
     assert read_by(loaded)[-1] == loaded.tokenizer.chat([user("quand ?")])
 
 
-def test_the_end_of_input_leaves_also_within_several_lines() -> None:
+def test_the_end_of_input_leaves_and_ends_a_block_of_lines_too() -> None:
     loaded = says("oui")
     assert talk(loaded, "a").notes[-1] == "Goodbye."
     assert talk(loaded, '"""', "b").notes[-1] == "Goodbye."
-    assert len(read_by(loaded)) == 1
+    assert len(read_by(loaded)) == 2
 
 
 @mark.parametrize(

@@ -192,4 +192,3 @@ def test_a_guard_at_rest_reads_no_loss() -> None:
     unread: Any = None
     guard = Guard(Keys())
     assert guard.judge(unread, unread, 1) is None
-    assert guard.took(1)

@@ -39,7 +39,9 @@ class Terminal:
         while not line.rstrip().endswith(BLOCK):
             lines.append(line)
             if (more := self._line(MORE)) is None:
-                return None
+                if self.lively:  # who closes it in the middle of a block wants to leave
+                    return None
+                break
             line = more
         text = "\n".join([*lines, line.rstrip().removesuffix(BLOCK)])
         return f" {text.strip()}"  # a space before it: no command, whatever its first line is

@@ -233,12 +233,10 @@ def _from_gpt2(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 def read_folder(folder: str | Path, key: str) -> tuple[ModelConfig, dict[str, Tensor]]:
     """Configuration and weights of a Hugging Face folder, safetensors only. Raises `UserError` naming `key`."""
-    from safetensors.torch import load_file
-
     folder = Path(folder)
     if not (folder / "config.json").is_file():
         raise refuse(key, f"{folder}: no config.json in it", "a Hugging Face folder", "check the path")
-    config = from_config(json.loads((folder / "config.json").read_text(encoding="utf-8")), f"{folder}/config.json")
+    config = from_config(_config_of(folder / "config.json", key), f"{folder}/config.json")
     files = sorted(folder.glob("model*.safetensors")) or sorted(folder.glob("*.safetensors"))
     if not files:
         raise refuse(
@@ -249,11 +247,32 @@ def read_folder(folder: str | Path, key: str) -> tuple[ModelConfig, dict[str, Te
         )
     tensors: dict[str, Tensor] = {}
     for file in files:
-        tensors |= load_file(file)
+        tensors |= _tensors_of(file, key)
     weights = from_weights(tensors, config)
     if faults := _misfits(weights, config):
         raise refuse(key, f"{folder}: {'; '.join(faults)}", "the tensors that its config.json describes")
     return config, weights
+
+
+def _config_of(file: Path, key: str) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise refuse(key, f"{file} is not whole: {error}", "JSON", "copy the folder again") from None
+    if not isinstance(found, dict):
+        raise refuse(key, f"{file} holds no settings", "a JSON object", "copy the folder again")
+    return found
+
+
+def _tensors_of(file: Path, key: str) -> dict[str, Tensor]:
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    try:
+        return load_file(file)
+    except SafetensorError as error:
+        what = f"{file} is not whole, or no safetensors file: {error}"
+        raise refuse(key, what, "safetensors; pickles are never opened", "copy the folder again") from None
 
 
 def _misfits(weights: Mapping[str, Tensor], config: ModelConfig, most: int = 5) -> list[str]:

@@ -26,6 +26,7 @@ def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
     size, heads, kv_heads = model.hidden_size, model.num_attention_heads, model.num_key_value_heads
     if not all(known("model", key) for key in ("hidden_size", "num_attention_heads", "head_dim")):
         return
+    derived = heads or max(1, size // (model.head_dim or min(64, size)))
     if heads is None and model.head_dim is None and size % 64 and size > 64:
         yield Problem(
             where("model", "hidden_size"),
@@ -47,23 +48,23 @@ def shape_check(model: Model, where: Where, known: Known) -> Iterator[Problem]:
             yield Problem(
                 where("model", "rope_scaling"), "gpt2 has learned positions, which cannot be stretched", "none"
             )
-        if kv_heads and kv_heads != heads:
+        if kv_heads and kv_heads != derived:
             yield Problem(
                 where("model", "num_key_value_heads"),
                 f"{kv_heads}, but gpt2 does not group its heads",
                 "left out",
             )
-        if model.head_dim and heads and model.head_dim * heads != size:
+        if model.head_dim and model.head_dim * derived != size:
             yield Problem(
                 where("model", "head_dim"),
-                f"{heads} heads of {model.head_dim} are not gpt2's hidden_size {size}",
+                f"{derived} heads of {model.head_dim} are not gpt2's hidden_size {size}",
                 "left out",
             )
-    elif heads and kv_heads and heads % kv_heads:
+    elif kv_heads and derived % kv_heads:
         yield Problem(
             where("model", "num_key_value_heads"),
-            f"num_attention_heads {heads} is not a multiple of {kv_heads}",
-            ", ".join(str(n) for n in range(1, heads + 1) if heads % n == 0),
+            f"num_attention_heads {derived} is not a multiple of {kv_heads}",
+            ", ".join(str(n) for n in range(1, derived + 1) if derived % n == 0),
         )
 
 

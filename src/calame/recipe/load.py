@@ -37,15 +37,17 @@ STAND_INS: dict[str, Any] = {  # for required keys at fault, so that everything 
 }
 
 
-def load_recipe(recipe: str, overrides: Sequence[str] = ()) -> tuple[Recipe, list[Derived]]:
-    """The recipe of a YAML file, or of a shipped name such as `petit-monde`, with every value settled.
+def load_recipe(recipe: str, overrides: Sequence[str] = (), variables: bool = True) -> tuple[Recipe, list[Derived]]:
+    """The recipe of a YAML file, or of a shipped name such as `petit-monde`, with every value settled. variables: those
+    of its locations have to be set; not where nothing is read.
 
     Raises `UserError` with every problem of the file, its parents and the overrides together.
     """
     tree, problems = read_tree(find_recipe(recipe)), []
     for override in overrides:
         problems += apply_override(tree, override)
-    problems += settle_locations(tree)
+    missing = settle_locations(tree)
+    problems += missing if variables else []
     filled, faults = fill_from_catalogue(tree)
     problems += faults
     written, faults, known = _validate(tree.data)

@@ -75,6 +75,8 @@ def examine(run: str, runs: str, device: str) -> list[Finding]:
 
 def _patient(folder: Path, device: str) -> Patient:
     root = folder / "pretrain" / "checkpoints"
+    if not root.is_dir():
+        raise refuse(str(folder), "no run with a pretraining", "the name or folder of a run")
     valid = [path for path in checkpoint.steps(root) if checkpoint.damage(path) is None][-2:]
     if len(valid) < 2:
         raise refuse(

@@ -12,7 +12,7 @@ from calame.recipe.schema import Tokenizer
 
 def plan(recipe: str, overrides: Sequence[str], parameters_only: bool = False) -> Iterator[str]:
     """The parameters of a recipe's model by term, and tokens, FLOPs and memory of its pretraining."""
-    loaded, _ = load_recipe(recipe, overrides)
+    loaded, _ = load_recipe(recipe, overrides, variables=False)
     entries, source = vocabulary_of(loaded.tokenizer)
     config = ModelConfig.from_recipe(loaded.model, entries)
     yield f"{loaded.name}: {config.family}, vocabulary {entries:,} ({source})"

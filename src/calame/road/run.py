@@ -48,6 +48,10 @@ def _run(
     if dry_run:
         walk(folder, road, choice, dry_run=True)
         return
+    if launched():
+        from calame.road.team import check_batches
+
+        check_batches(loaded, [stage.name for stage in picked])
     folder.open(derived)
     folder.forget_all_but(road)
     for note in derived:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from calame.recipe.errors import UserError
+from calame.recipe.errors import Problem, UserError
 from calame.recipe.load import load_recipe
+from calame.recipe.schema import Recipe
+from calame.recipe.timeline import last_of, values_of
 from calame.road.stages import build_road
 from calame.road.walk import Begun
 from calame.run.folder import RunFolder
@@ -25,6 +28,24 @@ def run_together(recipe: str, overrides: Sequence[str], walk: Callable[[Begun], 
     else:
         _follow(team, recipe, overrides)
     team.part()
+
+
+def check_batches(recipe: Recipe, stages: Collection[str]) -> None:
+    """Raises `UserError` with every batch of the `stages` to be walked whose rows do not divide among the processes."""
+    team, pretrain = join(), recipe.pretrain
+    batches = {"pretrain": ("pretrain.batch", math.gcd(*values_of(pretrain.batch)), last_of(pretrain.context))}
+    if (sft := recipe.sft) and sft.batch and sft.context:
+        batches["sft"] = ("sft.batch", sft.batch, sft.context)
+    if (dpo := recipe.dpo) and dpo.batch and dpo.context:
+        batches["dpo"] = ("dpo.batch", dpo.batch, 2 * dpo.context)
+    problems = list[Problem]()
+    for kind in {name.partition("/")[0] for name in stages} & batches.keys():
+        try:
+            team.portion(*batches[kind])
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(sorted(problems, key=lambda problem: problem.where))
 
 
 def _lead(team: Team, walk: Callable[[Begun], None]) -> None:

@@ -45,7 +45,11 @@ def save(root: Path, step: int, tensors: Mapping[str, Mapping[str, Tensor]], sta
             with ThreadPoolExecutor(AT_ONCE) as pool:
                 hashes = pool.map(lambda name: _write(temporary / name, parts[name]), parts)
                 files = {
-                    name: {"sha256": sha256, "tensors": _describe(parts[name])}
+                    name: {
+                        "sha256": sha256,
+                        "bytes": (temporary / name).stat().st_size,
+                        "tensors": _describe(parts[name]),
+                    }
                     for name, sha256 in zip(parts, hashes, strict=True)
                 }
             manifest = {"format": FORMAT, "step": step, "state": dict(state), "files": files}
@@ -97,12 +101,18 @@ def steps(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if STEP.match(path.name))
 
 
-def newest_valid(root: Path, read: bool = True) -> Path | None:
-    """The newest checkpoint whose files are what its manifest says; without `read`, they only need to be there."""
+def newest_valid(root: Path, read: bool = True, set_aside: bool = False) -> Path | None:
+    """The newest checkpoint whose files are what its manifest says; without `read`, they only need to be there and as
+    long. set_aside: newer ones that are damaged get another name, so that whoever goes on does not count them among
+    the newest."""
     for folder in reversed(steps(root)):
         if (fault := damage(folder, read)) is None:
             return folder
-        say(f"  checkpoint {folder.name} is passed over: {fault}")
+        aside = folder.with_name(f"{folder.name}.damaged")
+        if set_aside:
+            shutil.rmtree(aside, ignore_errors=True)
+            folder.rename(aside)
+        say(f"  checkpoint {folder.name} is passed over{f', and is {aside.name} now' if set_aside else ''}: {fault}")
     return None
 
 
@@ -165,6 +175,9 @@ def _verify(folder: Path, read: bool = True) -> None:
             raise ValueError(f"{name} is none of the files that a checkpoint holds")
         if not (folder / name).is_file():
             raise ValueError(f"{name} is missing")
+        size = (folder / name).stat().st_size
+        if size != files[name].get("bytes", size):
+            raise ValueError(f"{name} does not have the content that was written ({size:,} bytes)")
     if not read:
         return
     with ThreadPoolExecutor(AT_ONCE) as pool:

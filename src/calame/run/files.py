@@ -21,6 +21,7 @@ from calame.recipe.units import say_bytes
 
 # What a full disk is called by those who do not raise OSError with its number: safetensors and tokenizers, numpy.
 FULL = re.compile(r"No space left on device|Disk quota exceeded|^[0-9]+ requested and [0-9]+ written$")
+TOO_LARGE = "File too large"
 YOUNG = 2.0  # seconds; some disks do not tell times apart that are closer
 
 
@@ -57,6 +58,9 @@ def explain_full_disk(path: Path) -> Iterator[None]:
         code = error.errno if isinstance(error, OSError) else None
         if code in (errno.ENOSPC, errno.EDQUOT) or FULL.search(str(error)):
             raise full_disk(path) from None
+        if code == errno.EFBIG or TOO_LARGE in str(error):
+            remedy = "ulimit -f unlimited, or a file system without that limit; what was finished is kept"
+            raise refuse(str(path), "a file may not become as large there", remedy=remedy) from None
         raise
 
 

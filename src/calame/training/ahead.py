@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 from calame.shards.rows import Rows
 from calame.training.batch import Data
+
+LOOK = 0.2  # seconds between two looks whether to stop
 
 
 class Ahead:
@@ -38,6 +40,14 @@ class Ahead:
         following = (position + tokens, tokens)
         self._next = (following, self._thread.submit(self.data.batch, *following))
         return rows
+
+    def wait(self, position: int, tokens: int, asked: Callable[[], object]) -> None:
+        """Until the batch that comes next is laid out, or somebody asks to stop."""
+        wanted, prepared = self._next or (None, None)
+        start = time.perf_counter()
+        while prepared is not None and wanted == (position, tokens) and not prepared.done() and not asked():
+            wait([prepared], timeout=LOOK)
+        self.waited += time.perf_counter() - start
 
     def __enter__(self) -> Ahead:
         return self

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
@@ -41,11 +41,13 @@ FOLDER = "turned-away"
 
 @dataclass(frozen=True)
 class Verdict:
-    """Why a step is turned away (`nonfinite` or `spike`) and what to do: `skip` or `rollback`."""
+    """Why a step is turned away (`nonfinite` or `spike`) and what to do: `skip`, `rollback` or `stop`. loss: nats a
+    token; norm: of the gradient."""
 
     reason: str
     action: str
     loss: float
+    norm: float
     deviations: float | None = None
 
     def record(self, did: str) -> dict[str, Any]:
@@ -78,14 +80,10 @@ class Guard:
         """Whether the checkpoint of a step is a return point."""
         return self.returns and step % self.keys.return_every == 0
 
-    def took(self, step: int) -> bool:
-        """Whether the last step was taken."""
-        return self.turned_away[-1:] != [step]
-
     def judge(self, loss: Tensor, norm: Tensor, step: int) -> Verdict | None:
         """What is wrong with a step, or None: then it is to be taken. loss, norm: scalars, waited for.
 
-        Raises `UserError` for more than `most` of a window, and for what is no number under `nonfinite: stop`.
+        The run is to stop for more than `most` of a window, and for what is no number under `nonfinite: stop`.
         """
         if not self.watches:
             return None
@@ -96,18 +94,16 @@ class Guard:
             return None
         self.turned_away = [old for old in self.turned_away if old > step - self.keys.window] + [step]
         stop = verdict.reason == "nonfinite" and self.keys.nonfinite == "stop"
-        if stop or len(self.turned_away) > self.keys.most:
-            raise went_bad(step, value, length, len(self.turned_away))
-        return verdict
+        return replace(verdict, action="stop") if stop or len(self.turned_away) > self.keys.most else verdict
 
     def _verdict(self, loss: float, norm: float) -> Verdict | None:
         if not (math.isfinite(loss) and math.isfinite(norm)):
-            return Verdict("nonfinite", "skip", loss)
+            return Verdict("nonfinite", "skip", loss, norm)
         if self.keys.spike == "off" or len(self.losses) < self.keys.window:
             return None
         if (far := deviations(self.losses, loss)) <= self.keys.threshold:
             return None
-        return Verdict("spike", self.keys.spike, loss, far)
+        return Verdict("spike", self.keys.spike, loss, norm, far)
 
     def state(self) -> dict[str, Any]:
         return {"losses": self.losses, "turned_away": self.turned_away}
@@ -123,19 +119,25 @@ def deviations(losses: list[float], loss: float) -> float:
     return (loss - middle) / max(GAUSS * spread, LEAST)
 
 
-def went_bad(step: int, loss: float, norm: float, turned_away: int = 0) -> Exception:
-    """The error of a run that is spoilt; the checkpoints before it are good."""
-    before = f", and {turned_away} steps were turned away of late" if turned_away > 1 else ""
+def stop_at(trainer: Trainer, step: int, rows: Rows, verdict: Verdict) -> Exception:
+    """The error of a run that is spoilt by a step, whose batch is kept; the checkpoints before it are good."""
+    kept = trainer.team.tell(lambda: keep_batch(trainer.folder, step, rows, verdict))
+    of_late = len(trainer.guard.turned_away)
+    before = f", and {of_late} steps were turned away of late" if of_late > 1 else ""
     return refuse(
         f"training step {step}",
-        f"the loss is {loss:g}, the gradient's norm {norm:g}{before}",
+        f"the loss is {verdict.loss:g}, the gradient's norm {verdict.norm:g}{before}; its batch: {kept}",
         remedy="a lower learning rate, or a longer warm-up; the checkpoints before it are kept",
     )
 
 
 def turn_away(trainer: Trainer, rows: Rows, verdict: Verdict) -> None:
-    """Keep the batch of a step that was not taken and note it; go back to the last return point if that is asked."""
+    """Keep the batch of a step that was not taken and note it; go back to the last return point if that is asked.
+
+    Raises `UserError` where the run is to stop."""
     step, did = trainer.progress.step, "skip"
+    if verdict.action == "stop":
+        raise stop_at(trainer, step, rows, verdict)
     kept = trainer.team.tell(lambda: keep_batch(trainer.folder, step, rows, verdict))
     point = trainer.team.tell(trainer.keeper.return_point) if verdict.action == "rollback" else None
     if point is not None:

@@ -64,7 +64,7 @@ class Keeper:
         self.writer.save(self.root, step, tensors, {**state, **marks}, then)
 
     def _rotate(self) -> None:
-        best = best_checkpoint(self.folder, self.best)[0] if self.best else None
+        best = best_checkpoint(self.folder, self.best, read=False)[0] if self.best else None
         folders = checkpoint.steps(self.root)
         marked = {folder: _kept_as(folder) for folder in folders[: -self.newest]}
         points = [folder for folder in folders if RETURN in _kept_as(folder)][-1:]
@@ -73,7 +73,8 @@ class Keeper:
         checkpoint.keep_newest(self.root, self.newest, kept)
 
     def newest_valid(self) -> Path | None:
-        return checkpoint.newest_valid(self.root)
+        """To go on from. What is damaged and newer is set aside: it must not push out what is saved from here on."""
+        return checkpoint.newest_valid(self.root, set_aside=True)
 
     def return_point(self) -> Path | None:
         """The newest checkpoint that the guard may go back to."""

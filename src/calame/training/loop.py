@@ -35,7 +35,7 @@ from calame.shards.rows import Rows
 from calame.training.ahead import Ahead, collected_rarely
 from calame.training.batch import Data, Objective
 from calame.training.energy import Energy
-from calame.training.guard import Guard, turn_away, went_bad
+from calame.training.guard import Guard, Verdict, stop_at, turn_away
 from calame.training.keeping import MILESTONE, RETURN, Keeper
 from calame.training.optimizer import build_optimizer
 from calame.training.parallel import Team
@@ -80,6 +80,18 @@ class Progress:
 Observer = Callable[[Progress], dict[str, Any]]
 
 
+@dataclass(frozen=True)
+class Taken:
+    """A step that was taken: its first token in the run and how many they were; its loss (nats) and gradient norm,
+    which lie on the device until somebody reads them."""
+
+    number: int
+    position: int
+    batch: int
+    loss: Tensor
+    norm: Tensor
+
+
 @dataclass
 class Trainer:
     """One training run in one folder. `identity` (tokenizer hash, model, recipe) is written into every checkpoint;
@@ -115,6 +127,7 @@ class Trainer:
         self.ahead = Ahead(self.data)
         self.timeline = Timeline(self.plan.batch)
         self.before = 0  # where the last step began
+        self.unread = list[Taken]()
         self.observing = 0.0  # seconds that the observers took so far
         self.prepared = False  # whether the writer knows what it will have to copy
         self.keeper = Keeper(self.folder, self.plan.keep, self.plan.keep_best)
@@ -174,6 +187,9 @@ class Trainer:
         meter = _Meter(self)
         leave = self._asked(stop)
         while not self.finished and not leave:
+            if self._stopped_waiting(stop):
+                self._save(True, [])
+                break
             loss, norm = self._step()
             stop.nothing_to_save = False
             self._prepare_saving()
@@ -182,14 +198,25 @@ class Trainer:
             observed = self._observe()
             marks, leave = self._marks(), self._asked(stop)
             if marks or leave or self._crossed(self.plan.save_every) or self.finished:
-                self.check_finite(loss, norm)
-                saved = everything(self, observed)
-                if self.team.chief:
-                    self.keeper.save(*saved, marks)
+                self._save(observed, marks)
             meter.restart()
         meter.energy.conclude()
         if self.observing:
             say(f"  measured on the way, in this time: {say_seconds(self.observing)}")
+
+    def _stopped_waiting(self, stop: Requests) -> bool:
+        """Whether to leave before the next step, asked to while its batch was waited for. Several processes leave only
+        where all do, after it."""
+        if self.team.size > 1 or stop.nothing_to_save:
+            return False
+        self.ahead.wait(self.progress.position + self.origin.data, self.batch, stop.asked)
+        return bool(stop.asked())
+
+    def _save(self, observed: bool, marks: list[str]) -> None:
+        self.check_finite()
+        saved = everything(self, observed)
+        if self.team.chief:
+            self.keeper.save(*saved, marks)
 
     def _prepare_saving(self) -> None:
         """After the first step of this process, when there are moments; parts of several processes would travel."""
@@ -217,6 +244,7 @@ class Trainer:
         verdict = self.guard.judge(total, norm, self.progress.step + 1) if accepted else None
         if accepted and verdict is None:
             self.optimizer.step(divisor)
+            self.unread.append(Taken(self.progress.step + 1, self.progress.position, batch, total, norm))
         self.optimizer.zero_grad()
         self.before = self.progress.position
         self.progress.position += batch
@@ -275,15 +303,17 @@ class Trainer:
                 raise Cut
         checkpoint.amend(folder, observed=None)
 
-    def check_finite(self, loss: Tensor, norm: Tensor) -> None:
-        """Raises `UserError` once loss or gradient of a step are no numbers any more: what would follow is lost, and it
-        must not take the place of a good checkpoint. (A finite loss with an infinite gradient has spoilt the weights.)
-        A step that the guard turned away did not touch them.
+    def check_finite(self) -> None:
+        """Raises `UserError` if loss or gradient of a step since the last look are no numbers: what would follow is
+        lost, and it must not take the place of a good checkpoint. (A finite loss with an infinite gradient has spoilt
+        the weights.) The first such step's batch is kept. Steps turned away or left out did not touch the weights.
         """
-        if self.scaler.left_out or not self.guard.took(self.progress.step):
-            return
-        if not (torch.isfinite(loss) and torch.isfinite(norm)):
-            raise went_bad(self.progress.step, loss.item(), norm.item())
+        taken, self.unread = self.unread, []
+        for step in taken:
+            verdict = Verdict("nonfinite", "stop", step.loss.item(), step.norm.item())
+            if not (math.isfinite(verdict.loss) and math.isfinite(verdict.norm)):
+                rows = self.ahead.batch(step.position + self.origin.data, step.batch)
+                raise stop_at(self, step.number, rows, verdict)
 
 
 def _micro_batches(rows: Rows, size: int) -> Iterator[Rows]:
@@ -314,7 +344,7 @@ class _Meter:
         if not due:
             bar.advance(batch)
             return
-        trainer.check_finite(loss, norm)
+        trainer.check_finite()
         rate = (progress.position - self.position) / max(self.seconds, 1e-9)
         waited = (trainer.ahead.waited - self.waited) / max(progress.step - self.step, 1)
         self.seconds, self.position, self.step = 0.0, progress.position, progress.step

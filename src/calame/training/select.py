@@ -24,7 +24,7 @@ def select(rule: str, trained: Path, folder: Path, mixed: Mixed = "even") -> Non
         reason = "the last checkpoint, as the recipe asks"
     else:
         metric = rule.removeprefix("best:")
-        chosen, values = best_checkpoint(trained, metric, mixed)
+        chosen, values = best_checkpoint(trained, metric, mixed, tell=True)
         reason = f"lowest {metric} of the checkpoints kept: {', '.join(f'step {s} {v:.5g}' for s, v in values.items())}"
         if not values:
             raise refuse(
@@ -35,7 +35,9 @@ def select(rule: str, trained: Path, folder: Path, mixed: Mixed = "even") -> Non
             )
     if chosen is None:
         raise refuse(
-            "select", f"no whole checkpoint in {trained}", remedy="train again: calame run RECIPE --from pretrain"
+            "select",
+            f"no whole checkpoint in {trained}",
+            remedy="train again: calame run RECIPE --from pretrain --to pretrain --force",
         )
     write_choice(rule, chosen, reason, folder)
 
@@ -56,16 +58,23 @@ def write_choice(rule: str, chosen: Path, reason: str, folder: Path) -> None:
     say(f"  selected {chosen.name} ({say_count(progress['position'])} tokens): {reason}")
 
 
-def best_checkpoint(trained: Path, metric: str, mixed: Mixed | None = None) -> tuple[Path | None, dict[int, float]]:
+def best_checkpoint(
+    trained: Path, metric: str, mixed: Mixed | None = None, read: bool = True, tell: bool = False
+) -> tuple[Path | None, dict[int, float]]:
     """The kept checkpoint with the lowest value of a metric, and the values of all that have one, by step. mixed:
-    weights for val/mixed in place of those that it was recorded with."""
+    weights for val/mixed in place of those that it was recorded with. Damaged ones are passed over, aloud if `tell`;
+    read: as of `checkpoint.newest_valid`."""
     at_step: dict[int, Path] = {
         int(path.name.split("-")[1]): path for path in checkpoint.steps(trained / "checkpoints")
     }
     measured = {line["step"]: line for line in telemetry.read(trained) if metric in line and line["step"] in at_step}
     values = {step: _value(line, metric, mixed) for step, line in measured.items()}
-    best = min(values, key=lambda step: (values[step], step), default=None)
-    return (at_step[best] if best is not None else None), values
+    for step in sorted(values, key=lambda step: (values[step], step)):
+        if (fault := checkpoint.damage(at_step[step], read)) is None:
+            return at_step[step], values
+        if tell:
+            say(f"  checkpoint {at_step[step].name} is passed over: {fault}")
+    return None, values
 
 
 def _value(line: dict[str, Any], metric: str, mixed: Mixed | None) -> float:

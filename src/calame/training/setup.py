@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import tokenizers
 import torch
 from torch import Tensor
 
@@ -23,6 +24,7 @@ from calame.recipe.slices import Mixed
 from calame.recipe.units import say_count
 from calame.run.progress import say
 from calame.shards.read import Shard
+from calame.tokenizer.tokenizer import FILE as TOKENIZER_FILE
 from calame.tokenizer.tokenizer import Tokenizer
 from calame.training.batch import Data, LossFunction, Objective, choose_attention
 from calame.training.loop import Observer, Progress
@@ -149,6 +151,7 @@ def initial_weights(folder: str, config: ModelConfig, tokenizer: Tokenizer) -> d
                 f"tokenizer.from={folder}",
             )
         )
+    problems += _other_entries(Path(folder), theirs.vocab_size, tokenizer)
     if problems:
         raise UserError(problems)
     changed = [name for name in STRETCHED if config.parts.rotary and getattr(config, name) != getattr(theirs, name)]
@@ -159,6 +162,25 @@ def initial_weights(folder: str, config: ModelConfig, tokenizer: Tokenizer) -> d
         if name in weights:
             weights[name] = _fit_rows(weights[name].float(), config.vocab_size)
     return weights
+
+
+def _other_entries(folder: Path, rows: int, tokenizer: Tokenizer) -> list[Problem]:
+    """That a folder's tokenizer has other entries, though as many: its rows would stand for other tokens."""
+    file = folder / TOKENIZER_FILE
+    if not file.is_file():
+        say(f"  {folder} has no {TOKENIZER_FILE}: that its rows are of this tokenizer is taken on trust")
+        return []
+    try:
+        engine = tokenizers.Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises nothing narrower
+        return [Problem("model.init", f"{file} is not whole: {error}", remedy="copy the folder again")]
+    pairs = [(id_, engine.id_to_token(id_), tokenizer.engine.id_to_token(id_)) for id_ in range(rows)]
+    other = [pair for pair in pairs if pair[1] is not None and pair[2] is not None and pair[1] != pair[2]]
+    if not other:
+        return []
+    id_, theirs, ours = other[0]
+    what = f"{len(other):,} of its entries are others, the first {id_}: {ours!r}, but {folder} has {theirs!r}"
+    return [Problem("tokenizer", what, "the model's own tokenizer", f"tokenizer.from={folder}")]
 
 
 def _fit_rows(matrix: Tensor, rows: int) -> Tensor:
@@ -180,7 +202,11 @@ def fit_micro_batch(bench: Bench, loss: Objective, data: Data, keys: Optimizer, 
     execution = bench.recipe.execution
     candidates = micro_batches(execution, bench.device, batch, data.context)
     chosen, most = candidates[0], execution.micro_batch or MICRO_BATCH[bench.device.torch.type]
-    reason = "as asked" if execution.micro_batch == chosen else f"rows that divide the batch, at most {most:,}"
+    reason = f"rows that divide the batch, at most {most:,}"
+    if execution.micro_batch == chosen:
+        reason = "as asked"
+    elif chosen > most:
+        reason = f"a row, the least there is; {most:,} were asked"
     if bench.device.torch.type == "cuda":
         attempt = DryRun(bench.model, bench.device, loss, data, build_optimizer(bench.model, keys, bench.device))
         chosen = -bench.team.most(-fitting_micro_batch(candidates, attempt))  # what fits everywhere

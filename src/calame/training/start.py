@@ -48,9 +48,12 @@ def find_place(keys: Load | None, context: int) -> Place:
 
 
 def find_checkpoint(location: str) -> Path:
-    """The checkpoint meant by `pretrain.load.from`, its files not read yet. Raises `UserError` if there is none."""
+    """The checkpoint meant by `pretrain.load.from`: its manifest is whole and its files are as long as that says, but
+    not read yet. Raises `UserError` if there is none."""
     path = Path(location)
     if (path / checkpoint.MANIFEST).is_file():
+        if (fault := checkpoint.damage(path, read=False)) is not None:
+            raise refuse("pretrain.load.from", f"{path}: not a whole checkpoint: {fault}", remedy="take an earlier one")
         return path
     for root in (path / "pretrain" / "checkpoints", path / "checkpoints", path):
         if found := checkpoint.newest_valid(root, read=False):

@@ -55,6 +55,8 @@ def resume(trainer: Trainer) -> Path | None:
     """Go on from the newest valid checkpoint, or begin; the checkpoint's folder if its step is still to be observed."""
     folder = trainer.team.tell(trainer.keeper.newest_valid)
     if folder is None:
+        if any(trainer.keeper.root.glob("*.damaged")):
+            say("  none of the checkpoints is whole: it begins anew")
         if trainer.begin is not None:
             trainer.begin(trainer)
         _own_numbers(trainer)

@@ -124,7 +124,7 @@ def parse_space(given: Mapping[str, str | None]) -> dict[str, tuple[float, ...]]
             problems.append(Problem(where, f"{text!r} are no numbers", "numbers with commas between, as 0.6,0.8"))
             continue
         for value in space[knob]:
-            if knob in ("top_k", "no_repeat_ngram") and value != int(value):
+            if knob in ("top_k", "no_repeat_ngram") and not value.is_integer():
                 problems.append(Problem(where, f"{value:g}", "whole numbers"))
                 continue
             try:

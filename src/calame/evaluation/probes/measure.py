@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,8 +46,11 @@ def measure_probes(loaded: Loaded, keys: Probes, languages: Sequence[str], folde
     Probes that cannot be scored are in both with the reason, and in no number. Raises `UserError` for a file of probes
     that is none, `CannotMeasure` where there are no probes at all."""
     probes = probes_of(keys, languages)
+    left_out = Counter(probe.language for probe in _all_of(keys, languages) if probe.language not in languages)
+    others = ", ".join(f"{number:,} in {language}" for language, number in left_out.items())
     if not probes:
-        raise CannotMeasure(f"no probes in {', '.join(languages)}: evaluation.probes.from=FILE gives your own")
+        remedy = f"{keys.location} has {others}" if keys.location else "evaluation.probes.from=FILE gives your own"
+        raise CannotMeasure(f"no probes in {', '.join(languages)}: {remedy}")
     probed = probe_all(loaded, probes, keys.top, keys.said)
     checkpoint = Path(loaded.origin).name
     result = {
@@ -57,10 +61,13 @@ def measure_probes(loaded: Loaded, keys: Probes, languages: Sequence[str], folde
             "bos": bool(loaded.tokenizer.beginning),
         },
         **summarise(probed),
+        "left_out": dict(left_out),
         "without_probes": [language for language in languages if language not in {p.language for p in probes}],
     }
     write_json_lines(folder / GENERATIONS, (_line(one, loaded) for one in probed))
     write_json(folder / summary_name(checkpoint), result)
+    if left_out:
+        say(f"  probes: left out, in languages that are not the recipe's: {others}")
     if result["not_scored"]:
         say(f"  probes: not scored: {len(result['not_scored'])} (the first: {result['not_scored'][0]['reason']})")
     return result
@@ -68,8 +75,12 @@ def measure_probes(loaded: Loaded, keys: Probes, languages: Sequence[str], folde
 
 def probes_of(keys: Probes, languages: Sequence[str]) -> list[Probe]:
     """Those that the keys ask for, in these languages."""
-    found = read_probes(Path(keys.location)) if keys.location else shipped_probes(languages)
-    return choose([probe for probe in found if probe.language in languages], keys.number)
+    return choose([probe for probe in _all_of(keys, languages) if probe.language in languages], keys.number)
+
+
+def _all_of(keys: Probes, languages: Sequence[str]) -> list[Probe]:
+    """Those of the file that is asked for, whatever their languages."""
+    return read_probes(Path(keys.location)) if keys.location else shipped_probes(languages)
 
 
 def summary_name(checkpoint: str) -> str:

@@ -6,6 +6,7 @@ target, or prompts and a target with {slots}, and rows of words that fill these.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from calame.evaluation.yaml_files import read_typed
 from calame.recipe.section import Language, Name, Section
 
 SHIPPED = ("fr", "it", "en")
+SLOT = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,14 @@ class Group(Section):
                 raise ValueError(f"row {number} has {len(row)} words for {len(self.slots)} slots")
         if bool(self.rows) != bool(self.prompts):
             raise ValueError("rows need prompts, and prompts need rows")
-        whole = " ".join([*self.prompts, self.target])
-        if unused := [slot for slot in self.slots if f"{{{slot}}}" not in whole]:
-            raise ValueError(f"no prompt and no target has {', '.join(f'{{{slot}}}' for slot in unused)}")
+        if not self.rows and not self.pairs:
+            raise ValueError("neither pairs nor rows: it has no probe")
+        named: list[str] = SLOT.findall(" ".join([*self.prompts, self.target]))
+        if unused := [slot for slot in self.slots if slot not in named]:
+            raise ValueError(f"no prompt and no target has {_in_braces(unused)}")
+        unknown = [name for name in dict.fromkeys(named) if name not in self.slots]
+        if self.rows and unknown:
+            raise ValueError(f"{_in_braces(unknown)}: no slot is called so; slots are {_in_braces(self.slots)}")
         return self
 
     def probes(self) -> Iterator[tuple[str, str]]:
@@ -71,6 +78,10 @@ class Group(Section):
         for slot, word in zip(self.slots, row, strict=True):
             text = text.replace(f"{{{slot}}}", word)
         return text
+
+
+def _in_braces(names: Sequence[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in names) or "none"
 
 
 FILE = TypeAdapter(dict[Language, dict[Name, dict[Name, Group]]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 TOP = 20  # logprobs at a place
@@ -22,6 +22,12 @@ def only(*allowed: Any) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def one_prompt(value: Any) -> Any:
+    if isinstance(value, list) and len(value) > 1 and not all(isinstance(part, int) for part in value):
+        raise PydanticCustomError("not_supported", "several prompts in a request are not supported here (allowed: one)")
+    return value
 
 
 class Strict(BaseModel):
@@ -105,6 +111,13 @@ class ChatAsked(Asked):
     reasoning_effort: Annotated[Any, only()] = None
     web_search_options: Annotated[Any, only()] = None
 
+    @field_validator("top_logprobs")
+    @classmethod
+    def _wants_logprobs(cls, value: int | None, others: ValidationInfo) -> int | None:
+        if value and not others.data.get("logprobs"):
+            raise PydanticCustomError("alone", "needs logprobs: true")
+        return value
+
     @property
     def top(self) -> int | None:
         """Logprobs of so many beside each token's own are wanted, or None at all."""
@@ -118,7 +131,9 @@ class ChatAsked(Asked):
 class TextAsked(Asked):
     """POST /v1/completions. prompt: a text, or ids of tokens, BOS among them where it is wanted; a list of one too."""
 
-    prompt: str | list[int] | Annotated[list[str], Field(min_length=1, max_length=1)]
+    prompt: Annotated[
+        str | list[int] | Annotated[list[str], Field(min_length=1, max_length=1)], BeforeValidator(one_prompt)
+    ]
     logprobs: int | None = Field(None, ge=0, le=TOP)
     best_of: Annotated[Any, only(1)] = None
     echo: Annotated[Any, only(False)] = None

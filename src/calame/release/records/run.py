@@ -14,9 +14,10 @@ from typing import Any
 
 import yaml
 
+from calame.evaluation.decoding.files import recommended_file
 from calame.recipe.errors import refuse
 from calame.run import checkpoint, telemetry
-from calame.run.files import read_json
+from calame.run.files import file_digest, read_json
 from calame.run.store import DONE
 
 RELEASE, EVALUATION, SELECT = "release", "evaluation", "select"
@@ -70,6 +71,10 @@ class Run:
             raise refuse(str(self.path), "has no finished release", remedy="calame run RECIPE")
         found = {RELEASE: done}
         self._follow(done, found)
+        searched = recommended_file(self.path)
+        digest = file_digest(searched) if searched.is_file() else None
+        if digest != done["ingredients"]["files"].get(searched.name):
+            self.stale[searched.name] = "was found since"
         if self.stale:
             named = "; ".join(f"{name}: {reason}" for name, reason in self.stale.items())
             raise refuse(str(self.path), f"the release is of an earlier state ({named})", remedy="calame run RECIPE")
