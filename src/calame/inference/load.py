@@ -16,6 +16,7 @@ from calame.model.device import Device, choose_device
 from calame.model.huggingface import read_folder
 from calame.model.scaled_norm import with_plain_gains
 from calame.recipe.errors import refuse
+from calame.recipe.objective import HEAD_FOLLOWS, NEXT_TOKEN
 from calame.run import checkpoint
 from calame.run.files import read_json
 from calame.tokenizer.adopt import adopt
@@ -109,8 +110,12 @@ def _tunings(path: Path) -> Iterator[Path]:
 
 
 def load_checkpoint(folder: Path, device: str = "auto") -> Loaded:
-    """A checkpoint of a trained stage, with the tokenizer that stands beside its folder of checkpoints."""
+    """A checkpoint of a trained stage, with the tokenizer that stands beside its folder of checkpoints. Raises
+    `UserError` for one that was trained without an output head."""
     tensors, state = checkpoint.load(folder)
+    objective = state.get("recipe", {}).get("pretrain", {}).get("objective", NEXT_TOKEN)
+    if objective != NEXT_TOKEN:
+        raise refuse(str(folder), f"{objective}: it has no head yet that could say anything", remedy=HEAD_FOLLOWS)
     stage = folder.resolve().parent.parent
     if not (stage / "tokenizer").is_dir() or not any((stage / "tokenizer").iterdir()):
         raise refuse(

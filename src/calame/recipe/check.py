@@ -12,6 +12,7 @@ from calame.recipe.check_tuning import builtin_check, chat_check, conversation_c
 from calame.recipe.cleaning import cleaning_check
 from calame.recipe.corpus import BUILTIN, CODE
 from calame.recipe.errors import Problem
+from calame.recipe.objective import is_headless, objective_check
 from calame.recipe.precision import precision_check
 from calame.recipe.schema import Model, Recipe
 from calame.recipe.texts import Pii
@@ -148,11 +149,14 @@ def _beginnings(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]
     if recipe.model.init:
         remedy = "leave one of the two out"
         yield Problem(where("pretrain", "load"), "the weights are to come from model.init already", remedy=remedy)
-    if "init_head" in load.mode and recipe.model.tie_word_embeddings and known("pretrain", "load", "mode"):
+    if not known("pretrain", "load", "mode") or not known("pretrain", "objective"):
+        return
+    headless = is_headless(recipe)
+    if "init_head" in load.mode and (recipe.model.tie_word_embeddings or headless):
         yield Problem(
             where("pretrain", "load", "mode"),
             "init_head, but the model has no head of its own",
-            remedy="model.tie_word_embeddings=false",
+            remedy="model.tie_word_embeddings=false" + (" and pretrain.objective=next-token" if headless else ""),
         )
 
 
@@ -308,6 +312,7 @@ def _released(recipe: Recipe, where: Where, known: Known) -> Iterator[Problem]:
 
 CHECKS = (
     precision_check,
+    objective_check,
     cleaning_check,
     _batches,
     contexts,

@@ -116,6 +116,12 @@ class Pretrain(Section):
         description="even: rows of one source each, so dealt that the shares hold at every moment, to a row; lot: "
         "documents drawn by lot, so that they hold in every window of about a million tokens",
     )
+    objective: Literal["next-token", "headless", "headless-literal"] = Field(
+        default="next-token",
+        description="next-token: cross-entropy over the vocabulary. headless: a state is held against the embeddings "
+        "of its micro-batch's other targets, and no head is trained; headless-literal: as published, its own and equal "
+        "targets among them (docs/headless.md)",
+    )
     mixture: Mixture = Mixture()
     phases: Annotated[dict[Name, Phase], Field(min_length=1)] | None = Field(
         default=None, description="parts of the stream, one after the other, each with a mixture of its own"

@@ -14,6 +14,7 @@ from calame.corpus.read import SourceReader
 from calame.evaluation.decoding.files import recommended_file
 from calame.recipe.cleaning import NEEDS
 from calame.recipe.mixture import kinds_matter
+from calame.recipe.objective import is_headless
 from calame.recipe.section import keys_of
 from calame.recipe.tuning import Dpo, Sft
 from calame.road.inputs import Inputs, find_inputs
@@ -236,8 +237,11 @@ class _Builder:
     def _pretrain(self, before: list[Stage]) -> Stage:
         recipe, run = self.folder.recipe, self.folder.path
         files = self._files("model.init") | self._loaded()
-        model, pretrain = keys_of(recipe.model, "init"), keys_of(recipe.pretrain, "tokens")
+        model, pretrain = keys_of(recipe.model, "init"), keys_of(recipe.pretrain, "tokens", "objective")
         keys = {"model": model, "pretrain": pretrain, "seed": recipe.seed}
+        if is_headless(recipe):  # what is lowered by default stands in no fingerprint; a headless loss knows its parts
+            pretrain["objective"] = recipe.pretrain.objective
+            keys["execution.micro_batch"] = recipe.execution.micro_batch
         if recipe.pretrain.load:  # what counts is what is in it
             keys["pretrain"]["load"] = keys_of(recipe.pretrain.load, "from")
         if kinds_matter(recipe.pretrain.mixture, recipe.pretrain.phases):

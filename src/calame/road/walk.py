@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calame.recipe.errors import refuse
+from calame.recipe.objective import HEAD_FOLLOWS, is_headless
 from calame.recipe.units import say_seconds
 from calame.run.folder import RunFolder
 from calame.run.progress import say
@@ -60,14 +61,17 @@ def walk(
 ) -> None:
     """Make the chosen stages that are not fresh. `begun` is told of each trained stage that is about to be made.
 
-    Raises `UserError` if one of them needs a stage that is not there."""
+    Raises `UserError` if one of them needs a stage that is not there, or a head that is not trained."""
 
     def begin(stage: Stage) -> None:
         if stage.trained:  # linked from its beginning, so that a run knows what it has begun
             folder.link(stage)
             begun(stage.name, {part.name: folder.store.folder(part) for part in stage.before})
 
-    for stage in choice.pick(road):
+    picked = choice.pick(road)
+    if is_headless(folder.recipe):
+        _require_no_head(picked, [stage.name for stage in road])
+    for stage in picked:
         verdict = folder.store.judge(stage, folder.linked(stage))
         force = choice.force
         if verdict.fresh and not force:
@@ -83,6 +87,18 @@ def walk(
         folder.link(stage)
         seconds = (folder.store.done(stage) or {}).get("seconds", 0)
         say(f"{stage.name}: done in {say_seconds(seconds)} ({made.name})")
+
+
+def _require_no_head(picked: Sequence[Stage], names: Sequence[str]) -> None:
+    """Before days of training: what comes after headless pretraining is another run, which trains the head."""
+    beyond = names[names.index("select") + 1 :]
+    if asking := [stage.name for stage in picked if stage.name in beyond]:
+        raise refuse(
+            "pretrain.objective",
+            f"headless pretraining trains no head, and {', '.join(asking)} would ask it",
+            "the stages up to select, or next-token",
+            f"--to select; then {HEAD_FOLLOWS}",
+        )
 
 
 def _require_before(folder: RunFolder, stage: Stage) -> None:

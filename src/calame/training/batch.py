@@ -11,9 +11,11 @@ from torch import Tensor
 
 from calame.model import attention as attention_
 from calame.model.attention import Span, dense_span, document_edges
+from calame.model.contrast import contrastive_losses
 from calame.model.decoder import Decoder
 from calame.model.device import Device
 from calame.model.loss import token_losses, total_loss
+from calame.recipe.objective import LITERAL, NEXT_TOKEN
 from calame.shards.rows import IGNORE, Rows
 
 ROOM = 64  # edges: the room for them is a multiple
@@ -47,7 +49,9 @@ class LossFunction:
     """The loss of rows; the heart of training and of validation alike.
 
     attention: dense or varlen. compiled: by torch.compile. fast: joined maps and a loss whose gradient is worked out
-    along with it; off, both are their plain twins. smoothing: of the labels, in training only.
+    along with it; off, both are their plain twins. smoothing: of the labels, in training only. objective: what is
+    lowered in training, `pretrain.objective`; a headless one sums over the positions of the rows given, each held
+    against the others, and has no other way than the plain one.
     """
 
     def __init__(
@@ -59,10 +63,11 @@ class LossFunction:
         compiled: bool,
         fast: bool = False,
         smoothing: float = 0.0,
+        objective: str = NEXT_TOKEN,
     ):
         self.model, self.device, self.masked, self.attention = model, device, masked, attention
         self.compiled = compiled
-        self.fast, self.smoothing = fast, smoothing
+        self.fast, self.smoothing, self.objective = fast, smoothing, objective
         model.join(fast)
         self._each, self._sum = (
             torch.compile(f, dynamic=False) if compiled else f for f in (self._losses, self._total)
@@ -107,6 +112,9 @@ class LossFunction:
     def _total(self, tokens: Tensor, targets: Tensor, positions: Tensor, *where: Tensor | None) -> Tensor:
         with self.device.autocast():
             states, wanted = self._states(tokens, positions, *where), targets.flatten()
+            if self.objective != NEXT_TOKEN:
+                vectors = self.model.embed_tokens.weight
+                return contrastive_losses(states, vectors, wanted, self.objective == LITERAL).sum()
             if self.fast:
                 return total_loss(states, self.model.head, wanted, self.smoothing)
             return token_losses(states, self.model.head, wanted, self.smoothing).sum()

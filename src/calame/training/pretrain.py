@@ -14,9 +14,11 @@ from pathlib import Path
 from calame.model.config import flops_per_token
 from calame.model.decoder import Noise
 from calame.recipe.errors import refuse
+from calame.recipe.objective import LITERAL, is_headless
 from calame.recipe.schema import Recipe
 from calame.recipe.timeline import Timeline, values_of
 from calame.run.files import read_json, write_json
+from calame.run.progress import say
 from calame.run.sinks import Sinks
 from calame.run.telemetry import Telemetry
 from calame.shards.account import account, by_source, read_before
@@ -72,17 +74,25 @@ def pretrain(
     start = _place(recipe, loader)
     loader.mixture.check(start.reads(keys.tokens)[1])
     bench = prepare(recipe, tokenizer, loader.masked)
-    context, model = loader.context, bench.model.config
+    context = loader.context
     portion = bench.team.portion("pretrain.batch", math.gcd(*values_of(keys.batch)), context)
     bench.model.noise = Noise(keys.dropout, keys.dropout_twice, keys.layer_drop)
-    loss = bench.loss(keys.label_smoothing)
+    loss = bench.loss(keys.label_smoothing, keys.objective)
     at_once = fit_micro_batch(bench, loss, loader, keys.optimizer, portion)
-    # Validation text is always masked, as in the stage evaluation, whatever the rows that are trained on.
-    asked = loss if loader.masked else replace(bench, masked=True).loss()
     _write_account(loader, *start.reads(keys.tokens), folder / "mixture.json")
     keep_tokenizer(tokenizer_folder, folder)
-    slices = validation_slices(recipe, shards, tokenizer, context)
-    every = execution.validate_every or keys.tokens
+    every, model = execution.validate_every or keys.tokens, bench.model.config
+    observers: list[tuple[int, Observer]] = [(every, _consumption(loader, start.origin.data))]
+    slices: list[Slice] = []
+    if is_headless(recipe):
+        _say_headless(keys.objective, at_once)
+        model = replace(model, vocab_size=at_once)  # states are multiplied by as many targets, and by no head
+    else:
+        slices = validation_slices(recipe, shards, tokenizer, context)
+        # Validation text is always masked, as in the stage evaluation, whatever the rows that are trained on.
+        asked = loss if loader.masked else replace(bench, masked=True).loss()
+        measure = validation_observer(asked, slices, recipe.evaluation.mixed, at_once, bench.team)
+        observers = [(every, measure), *observers, *watch(bench)]
     Trainer(
         folder,
         _plan(recipe, at_once, every, slices),
@@ -94,15 +104,21 @@ def pretrain(
         bench.identity,
         lambda position: flops_per_token(model, loader.timeline.at(position).context),
         peak_flops,
-        [
-            (every, validation_observer(asked, slices, recipe.evaluation.mixed, at_once, bench.team)),
-            (every, _consumption(loader, start.origin.data)),
-            *watch(bench),
-        ],
+        observers,
         partial(begin_from, keys=keys.load) if keys.load else None,
         team=bench.team,
         graphed=bench.graphed,
     ).run()
+
+
+def _say_headless(objective: str, at_once: int) -> None:
+    """What the loss will mean, and what is not measured. at_once: tokens of a micro-batch, of one process."""
+    first, floor = math.log(at_once + 1), "ln 2" if objective == LITERAL else "0"
+    say(
+        f"  loss: {objective}, over the targets of a micro-batch of {at_once:,} tokens: about {first:.3f} at first, "
+        f"{floor} at best; to compare neither with another micro-batch's nor with cross-entropy"
+    )
+    say("  validation, generations and benchmarks in training: none, they ask a head, which is not trained here")
 
 
 def _write_account(loader: Loader, first: int, last: int, path: Path) -> None:

@@ -19,6 +19,7 @@ from calame.model.device import Device, choose_device
 from calame.model.huggingface import read_folder
 from calame.model.scaled_norm import scale_gains
 from calame.recipe.errors import Problem, UserError, refuse
+from calame.recipe.objective import NEXT_TOKEN
 from calame.recipe.schema import Execution, Optimizer, Recipe
 from calame.recipe.slices import Mixed
 from calame.recipe.units import say_count
@@ -61,8 +62,8 @@ class Bench:
             "recipe": self.recipe.model_dump(by_alias=True, mode="json"),
         }
 
-    def loss(self, smoothing: float = 0.0) -> LossFunction:
-        """The loss of this model; `smoothing` of the labels acts in training only."""
+    def loss(self, smoothing: float = 0.0, objective: str = NEXT_TOKEN) -> LossFunction:
+        """The loss of this model; `smoothing` of the labels and the `objective` act in training only."""
         execution = self.recipe.execution
         wanted, plain = execution.compile, execution.kernels == "plain"
         compiled = wanted == "on" or (wanted == "auto" and self.device.torch.type == "cuda")
@@ -70,7 +71,7 @@ class Bench:
         fast, as_one = compiled and not plain, compiled and self.team.size == 1
         if compiled and not as_one:  # gradients and parts of the model travel layer by layer
             compile_layers(self.model)
-        return LossFunction(self.model, self.device, self.masked, attention, as_one, fast, smoothing)
+        return LossFunction(self.model, self.device, self.masked, attention, as_one, fast, smoothing, objective)
 
     @property
     def graphed(self) -> bool:
