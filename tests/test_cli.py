@@ -38,7 +38,7 @@ MISTAKES = [
     (["new", "x", "--text", "nowhere"], "no such file or folder"),
     (["trace", "1", "toy.yaml"], "not made yet"),
     (["report", "toy.yaml"], "no run is there"),
-    (["doctor", "nobody"], "has 0 whole checkpoints"),
+    (["doctor", "nobody"], "no run with a pretraining"),
 ]
 
 

@@ -132,6 +132,11 @@ def test_what_is_missing_is_named(write):
             "model.num_key_value_heads",
             ["1, 2, 4"],
         ),
+        (
+            "model={hidden_size: 192, num_hidden_layers: 1, num_key_value_heads: 2}",
+            "model.num_key_value_heads",
+            ["1, 3"],
+        ),
         ("model={hidden_size: 63, num_hidden_layers: 1, num_attention_heads: 1}", "model.", ["odd", "even"]),
         ("model.head_dim=15", "model.head_dim", ["odd", "even"]),
     ],

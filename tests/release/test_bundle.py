@@ -134,6 +134,11 @@ def retrain(toy: Path) -> None:
     change_json(toy / "runs/toy/sft/chat/done.json", lambda done: done.update(weights="0" * 64))
 
 
+def search(toy: Path) -> None:
+    (toy / "runs/toy/decoding").mkdir()
+    (toy / "runs/toy/decoding/recommended_decoding_params.json").write_text("{}")
+
+
 def no_release(toy: Path) -> None:
     (toy / "runs/toy/release").unlink()
 
@@ -151,6 +156,7 @@ def in_the_way(toy: Path) -> None:
         (lambda toy: None, ["toy", "card.auhtors=[a]"], "did you mean card.authors?"),
         (lambda toy: None, ["toy", "card.hub=nowhere", "card.price=-1"], "2 problems"),
         (retrain, ["toy"], "the release is of an earlier state (sft/chat: was trained again since)"),
+        (search, ["toy"], "of an earlier state (recommended_decoding_params.json: was found since)"),
         (no_release, ["toy"], "has no finished release"),
         (in_the_way, ["toy"], "is there already, and is no export"),
     ],

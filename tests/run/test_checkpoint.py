@@ -133,6 +133,25 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_taken(tmp_path, cap
         checkpoint.load(bad)
 
 
+def test_the_length_of_files_is_seen_without_reading_them(tmp_path):
+    folder = save(tmp_path, 1)
+    assert checkpoint.damage(folder, read=False) is None
+    truncate(folder)
+    assert "model.safetensors" in (checkpoint.damage(folder, read=False) or "")
+
+
+def test_what_is_damaged_and_newer_is_set_aside_for_whoever_goes_on(tmp_path, capsys):
+    good, *bad = (save(tmp_path, step) for step in (1, 2, 3))
+    for folder in bad:
+        truncate(folder)
+    assert checkpoint.newest_valid(tmp_path, set_aside=True) == good
+    assert "is step-00000003.damaged now" in capsys.readouterr().out
+    assert checkpoint.steps(tmp_path) == [good]
+    assert sorted(path.name for path in tmp_path.glob("*.damaged")) == [f"{folder.name}.damaged" for folder in bad]
+    truncate(save(tmp_path, 3))  # once more, at the same step
+    assert checkpoint.newest_valid(tmp_path, set_aside=True) == good
+
+
 def test_a_file_in_the_place_of_a_checkpoint_is_passed_over(tmp_path):
     good = save(tmp_path, 1)
     (tmp_path / "step-00000002").write_text("a file")

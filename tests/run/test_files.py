@@ -58,6 +58,13 @@ def test_a_full_disk_is_the_users_to_mend_and_leaves_nothing_half_written(tmp_pa
     assert names(tmp_path) == ["file"]
 
 
+@pytest.mark.parametrize("error", [OSError(errno.EFBIG, "File too large"), RuntimeError("I/O error: File too large")])
+def test_a_file_that_may_not_be_as_large_is_the_users_to_mend(tmp_path, error):
+    with pytest.raises(UserError, match="may not become as large") as refused, explain_full_disk(tmp_path / "file"):
+        raise error
+    assert "ulimit -f" in str(refused.value)
+
+
 def test_a_disk_that_fills_up_only_when_flushed(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left on device")))
     with pytest.raises(UserError, match="the disk is full"):

@@ -51,6 +51,23 @@ def test_out_of_order_and_other_sizes_are_served_too() -> None:
             assert np.array_equal(found.tokens, random_rows(tokens // 8, 8, seed=position).tokens)
 
 
+def test_a_stop_does_not_wait_for_a_batch() -> None:
+    data = Counting()
+    with Ahead(data) as ahead:
+        ahead.wait(0, 16, lambda: False)  # nothing is prepared yet
+        data.busy.acquire()
+        try:
+            data.batch = lambda position, tokens: data.busy.acquire() and random_rows(2, 8)  # type: ignore[method-assign]
+            ahead._next = ((16, 16), ahead._thread.submit(data.batch, 16, 16))
+            looks = iter((False, False, True))
+            ahead.wait(16, 16, lambda: next(looks))
+            assert next(looks, None) is None and not ahead._next[1].done()
+        finally:
+            data.busy.release()
+        ahead.wait(16, 16, lambda: False)
+        assert ahead._next[1].done()
+
+
 def test_the_end_of_the_data_is_an_error_only_for_who_asks_for_more() -> None:
     with Ahead(Counting()) as ahead:
         ahead.batch(968, 32)

@@ -12,7 +12,7 @@ from pytest import MonkeyPatch, fixture, mark, raises
 from torch import Tensor
 
 from builders import plan_of, trainer_of
-from calame.recipe.errors import UserError
+from calame.recipe.errors import UserError, refuse
 from calame.run import checkpoint, telemetry
 from calame.run.files import read_json
 from calame.shards.rows import Rows
@@ -47,6 +47,49 @@ def test_the_newest_and_the_best_are_kept(trained: Path) -> None:
 def test_without_a_metric_only_the_newest_are_kept(tmp_path: Path) -> None:
     trainer_of(tmp_path, plan_of(tokens=640, keep=2)).run()
     assert names(tmp_path) == [8, 10]
+
+
+def cut_short(folder: Path, *wanted: int) -> None:
+    for step in wanted:
+        file = folder / "checkpoints" / f"step-{step:08d}" / "model.safetensors"
+        file.write_bytes(file.read_bytes()[:100])
+
+
+def test_damaged_ones_take_no_place_among_the_newest(tmp_path: Path) -> None:
+    """All that was saved last is torn: what is saved from there on stays, and so does what it went on from."""
+    trainer_of(tmp_path, plan_of(tokens=640, keep=3)).run()
+    cut_short(tmp_path, 8, 10)
+    made = trainer_of(tmp_path, plan_of(tokens=640, keep=3))
+    with raises(UserError):  # in the middle of its way
+        made.observers = [(64 * 7, lambda progress: cut_the_run())]
+        made.run()
+    assert names(tmp_path) == [6]
+    trainer_of(tmp_path, plan_of(tokens=640, keep=3)).run()
+    assert names(tmp_path) == [6, 8, 10]
+    assert checkpoint.newest_valid(tmp_path / "checkpoints") == tmp_path / "checkpoints/step-00000010"
+
+
+def cut_the_run() -> dict[str, Any]:
+    raise refuse("here", "enough")
+
+
+def test_where_none_is_whole_it_begins_anew_and_says_so(tmp_path: Path, capsys: Any) -> None:
+    trainer_of(tmp_path, plan_of(tokens=256, keep=9)).run()
+    cut_short(tmp_path, *names(tmp_path))
+    trainer_of(tmp_path, plan_of(tokens=256, keep=9)).run()
+    assert "none of the checkpoints is whole: it begins anew" in capsys.readouterr().out
+    assert checkpoint.newest_valid(tmp_path / "checkpoints") == tmp_path / "checkpoints/step-00000004"
+
+
+def test_a_damaged_best_is_not_selected(trained: Path, tmp_path: Path, capsys: Any) -> None:
+    cut_short(trained, 4)
+    select("best:val/mixed/loss", trained, tmp_path / "selected")
+    assert read_json(tmp_path / "selected" / "selected.json")["step"] == 10
+    assert "step-00000004 is passed over" in capsys.readouterr().out
+    cut_short(trained, 8, 10)
+    with raises(UserError, match="no whole checkpoint") as error:
+        select("best:val/mixed/loss", trained, tmp_path / "selected")
+    assert error.value.problems[0].remedy.endswith("--force")
 
 
 def test_select_last(trained: Path, tmp_path: Path) -> None:

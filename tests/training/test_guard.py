@@ -127,12 +127,21 @@ def test_too_many_within_a_window_stop_the_run(keys: Keys, worst: float, tmp_pat
     keys = keys.model_copy(update={"most": 3})
     with raises(UserError, match=r"training step 19: .*and 4 steps were turned away"):
         trainer(tmp_path, keys, dict.fromkeys(range(16, STEPS), worst)).run()
+    assert len(list((tmp_path / "turned-away").glob("*.npz"))) == 4
     assert checkpoint.newest_valid(tmp_path / "checkpoints") is not None
 
 
-def test_stop_stops_at_once_where_spikes_are_watched_too(tmp_path: Path) -> None:
-    with raises(UserError, match="training step 7: the loss is nan"):
-        trainer(tmp_path, Keys(spike="skip"), {7: math.nan}, log_every=1000).run()
+@mark.parametrize("spike", ("skip", "off"))
+def test_stop_names_the_step_and_keeps_its_batch(spike: Any, tmp_path: Path) -> None:
+    """At once where spikes are watched too; else when the loss is next read, which costs no waiting before."""
+    made = trainer(tmp_path, Keys(spike=spike), {7: math.nan}, log_every=1000)
+    with raises(UserError, match=r"training step 7: the loss is nan.*its batch: .*step-00000007"):
+        made.run()
+    assert made.progress.step == (7 if spike == "skip" else 10)  # where the next checkpoint would have been
+    with np.load(tmp_path / "turned-away/step-00000007.npz") as kept:
+        assert np.array_equal(kept["tokens"], made.data.batch(6 * 64, 64).tokens)
+    assert [path.name for path in (tmp_path / "turned-away").glob("*.npz")] == ["step-00000007.npz"]
+    assert not checkpoint.steps(tmp_path / "checkpoints")
 
 
 def test_rollback_takes_the_return_point_back_and_reads_on(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,39 @@ def test_every_difference_of_shape_is_said_at_once(folder: Path) -> None:
 def test_another_tokenizer_than_the_models_is_refused(folder: Path) -> None:
     with raises(UserError, match=r"330 entries, but .* has 328 rows"):
         initial_weights(str(folder), config_of(tie_word_embeddings=False), adopted(0))
+
+
+def test_a_tokenizer_of_as_many_other_entries_is_refused(folder: Path) -> None:
+    """Rows would stand for other tokens; its own may have rows without an entry."""
+    config = config_of(tie_word_embeddings=False)
+    tokenizer_of().engine.save(str(folder / "tokenizer.json"))
+    initial_weights(str(folder), config, adopted(2))
+    written = json.loads((folder / "tokenizer.json").read_text())
+    entries = written["model"]["vocab"]
+    one, other = sorted(entries, key=entries.get)[300:302]
+    entries[one], entries[other] = entries[other], entries[one]
+    (folder / "tokenizer.json").write_text(json.dumps(written))
+    with raises(UserError, match=r"^tokenizer: 2 of its entries are others, the first 300") as error:
+        initial_weights(str(folder), config, adopted(2))
+    assert error.value.problems[0].remedy == f"tokenizer.from={folder}"
+    (folder / "tokenizer.json").write_text("{")
+    with raises(UserError, match=r"tokenizer\.json is not whole"):
+        initial_weights(str(folder), config, adopted(2))
+
+
+@mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", b"{"),
+        ("config.json", b"[1]"),
+        ("model.safetensors", b"half of it"),
+        ("model.safetensors", pickle.dumps({"weight": 1})),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_refused(folder: Path, file: str, content: bytes) -> None:
+    (folder / file).write_bytes(content)
+    with raises(UserError, match=rf"^model\.init: .*{file}"):
+        initial_weights(str(folder), config_of(tie_word_embeddings=False), adopted(2))
 
 
 def test_edges_change_their_number_rarely() -> None:

@@ -20,7 +20,7 @@ from calame.run import checkpoint, telemetry
 from calame.shards.rows import Rows
 from calame.training.batch import LossFunction
 from calame.training.loop import Trainer
-from calame.training.start import begin_from, find_checkpoint
+from calame.training.start import begin_from, find_checkpoint, find_place
 
 OURS = plan_of(tokens=4 * 64, schedule=Schedule(warmup=64))
 RECIPE = {"pretrain": {"optimizer": {"name": "adamw"}}}
@@ -234,13 +234,27 @@ def test_a_damaged_one_is_refused_and_not_half_taken(source: Path, tmp_path: Pat
     for content in (whole[:-4], pickle.dumps({"embed_tokens.weight": 1})):
         weights.write_bytes(content)
         with raises(UserError, match=r"not a whole checkpoint: model\.safetensors") as error:
-            taking(tmp_path / "new", tmp_path, "finetune").run()
+            taking(tmp_path / "new", folder, "finetune").run()
         assert "earlier one" in error.value.problems[0].remedy
+    weights.write_bytes(bytes(reversed(whole)))  # as long as it was: read only where it is taken
+    with raises(UserError, match=r"not a whole checkpoint: model\.safetensors"):
+        taking(tmp_path / "new", tmp_path, "finetune").run()
+    weights.write_bytes(whole[:-4])
+    assert find_checkpoint(str(tmp_path)) == checkpoint.steps(folder.parent)[-2]
     weights.unlink()
     assert find_checkpoint(str(tmp_path)) == checkpoint.steps(folder.parent)[-2]
     torch.save({"w": torch.ones(2)}, tmp_path / "model.pt")
     with raises(UserError, match="no whole checkpoint there"):
         find_checkpoint(str(tmp_path / "model.pt"))
+
+
+@mark.parametrize("manifest", ("", '{"format": 1, "st', "{}", '{"name": "other"}'))
+def test_a_manifest_that_is_none_is_refused(manifest: str, source: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "step-00000008"
+    shutil.copytree(checkpoint.steps(source / "pretrain" / "checkpoints")[-1], folder)
+    (folder / "manifest.json").write_text(manifest)
+    with raises(UserError, match=r"not a whole checkpoint: "):
+        find_place(Load.model_validate({"from": str(folder), "mode": "finetune"}), 64)
 
 
 @mark.parametrize("mode", ("resumé", "weights+speed", ["weights", "wings"], "", [], 3, "optimizer"))

@@ -80,6 +80,8 @@ def test_values_are_read_as_they_are_written() -> None:
         ({"temperature": "-1"}, "--temperature: -1"),
         ({"top_p": "0.9,1.5"}, "--top-p: 1.5"),
         ({"top_k": "2.5"}, "--top-k: 2.5"),
+        ({"top_k": "nan"}, "--top-k: nan"),
+        ({"no_repeat_ngram": "inf"}, "--no-repeat-ngram: inf"),
         ({"min_p": "2"}, "--min-p: 2"),
         ({"repetition_penalty": "0"}, "--repetition-penalty: 0"),
         ({"temperature": "x", "top_k": "y"}, "--top-k: 'y' are no numbers"),

@@ -6,6 +6,7 @@ import json
 import math
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 import torch
 from pytest import approx, mark, raises
@@ -63,12 +64,25 @@ def of_file(folder: Path, **groups: list[list[str]]) -> Probes:
     return Probes.model_validate({"from": str(path), "top": 2, "said": 4})
 
 
+def test_probes_of_other_languages_are_counted_and_said(tmp_path: Path, capsys: Any) -> None:
+    keys = of_file(tmp_path, factual=[["Le soleil et la", "lune"], ["Le soleil", "luit"]])
+    with raises(CannotMeasure, match=r"no probes in it, en: .*probes.yaml has 2 in fr"):
+        measure_probes(loaded_of(decoder_of()), keys, ["it", "en"], tmp_path)
+    both = json.loads((tmp_path / "probes.yaml").read_text())
+    (tmp_path / "probes.yaml").write_text(
+        json.dumps({**both, "it": {"factual": {"mine": {"pairs": [["Il", "sole"]]}}}})
+    )
+    result = measure_probes(loaded_of(decoder_of()), keys, ["it"], tmp_path)
+    assert result["left_out"] == {"fr": 2} and result["all"]["probes"] == 1
+    assert "left out, in languages that are not the recipe's: 2 in fr" in capsys.readouterr().out
+
+
 def test_files_say_what_was_found_and_what_it_was_found_with(tmp_path: Path) -> None:
     keys = of_file(tmp_path, factual=[["Le soleil et la", "lune"], ["Le soleil", " "]], other=[["", "mer"]])
     result = measure_probes(loaded_of(decoder_of()), keys, ["fr", "it"], tmp_path)
     assert read_json(tmp_path / summary_name("a test")) == json.loads(json.dumps(result))
     assert result["recipe"] == {"checkpoint": "a test", "probes": "probes.yaml", "probes_each": None, "bos": True}
-    assert result["without_probes"] == ["it"]
+    assert result["without_probes"] == ["it"] and result["left_out"] == {}
     rows = [json.loads(line) for line in (tmp_path / GENERATIONS).read_text(encoding="utf-8").splitlines()]
     assert [("rank" in row, "reason" in row) for row in rows] == [(True, False), (False, True), (True, False)]
     assert [len(row["top"]) for row in rows if "top" in row] == [2, 2] and rows[0]["said"]

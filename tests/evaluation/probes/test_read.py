@@ -70,6 +70,8 @@ def test_a_file_of_ones_own_is_pairs_and_templates(tmp_path: Path) -> None:
         ("{slots: [x], rows: [[a, b]], prompts: ['{x}'], target: t}", "row 1 has 2 words for 1 slots"),
         ("{prompts: [a], target: t}", "rows need prompts"),
         ("{slots: [x, y], rows: [[a, b]], prompts: ['{x}'], target: t}", "no prompt and no target has {y}"),
+        ("{slots: [x], rows: [[a], [b]], prompts: ['{x}', '{y} a'], target: '{z}'}", "{y}, {z}: no slot is called so"),
+        ("{target: t}", "it has no probe"),
         ("{pears: []}", "pears"),
     ),
 )

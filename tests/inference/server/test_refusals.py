@@ -56,6 +56,7 @@ FIELDS: list[tuple[dict[str, Any], str]] = [
     ({"logit_bias": {"5": 1}}, "logit_bias: not supported here"),
     ({"frequency_penalty": 0.5}, "frequency_penalty: not supported here (allowed: 0)"),
     ({"top_logprobs": 21}, "top_logprobs: Input should be less than or equal to 20"),
+    ({"top_logprobs": 2}, "top_logprobs: needs logprobs: true"),
     ({"stop": ["a"] * 17}, "stop"),
     ({"tempperature": 1}, "tempperature: no such field here"),
     ({"messages": []}, "messages: List should have at least 1 item"),

@@ -26,6 +26,9 @@ def serve(loaded: Loaded, settings: Settings, draft: Loaded | None = None, sourc
     """Answer until interrupted. Returns the exit code. source: what recommends the sampling. Raises `UserError` for an
     address that cannot be had, and for a template or a draft that does not fit."""
     settings.check()
+    positions = loaded.model.config.max_position_embeddings
+    if settings.context and settings.context > positions:
+        raise refuse("--context", f"{settings.context:,} tokens", f"at most the model's {positions:,}", "leave it out")
     without = mute(loaded)
     with (
         listening(settings) as listener,
