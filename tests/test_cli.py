@@ -153,6 +153,7 @@ def test_every_verb_says_what_it_does(capsys):
         "search-decoding",
         "compare",
         "judge",
+        "pairs",
         "export",
         "report",
         "doctor",

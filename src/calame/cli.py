@@ -16,7 +16,7 @@ from calame.cli_evaluation import add_evaluate
 from calame.cli_release import add_push, add_release
 from calame.cli_serving import add_serve
 from calame.cli_talk import add_chat, add_generate
-from calame.cli_tuning import add_dpo, add_sft
+from calame.cli_tuning import add_dpo, add_pairs, add_sft
 
 EPILOG = "The longest road is short: calame run petit-monde, then calame chat petit-monde."
 
@@ -93,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_tokenizer,
         _add_trace,
         add_sft,
+        add_pairs,
         add_dpo,
         add_generate,
         add_chat,

@@ -1,92 +1,71 @@
-"""Preferences out of the model's own answers: several are drawn for each prompt, a judge marks them, and the best
+"""Preferences out of the model's own answers: several are drawn for each prompt, and of those with marks the best
 stands against the worst. The rows are those of the format `prompt`, for dpo.pairs to read."""
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from calame.inference.generate import Sampling, complete
+from calame.inference.generate import Completion, Sampling, complete
 from calame.inference.load import Loaded
-from calame.recipe.errors import refuse
-from calame.run.files import atomic
-from calame.run.progress import say
-from calame.tokenizer.policy import USER
+from calame.run.progress import Bar
+from calame.tuning.openings import Opening
 
-SAMPLED = Sampling(temperature=0.9, top_k=50, top_p=0.95, limit=256)
-Judge = Callable[[Sequence[tuple[str, str]]], Sequence[float | None]]
-"""Marks of (prompt, answer), higher for better; None where it gives none."""
-
-
-@dataclass
-class Ranked:
-    """prompts = pairs + all of `left_out`."""
-
-    prompts: int = 0
-    pairs: int = 0
-    left_out: Counter[str] = field(default_factory=Counter)
+SAMPLED = Sampling(temperature=0.9, top_k=50, top_p=0.95, limit=256)  # where nothing is recommended
+NO_ROOM = "it leaves no room for an answer in the model's context"
+ALIKE = "its answers are all alike"
+NO_MARKS = "fewer than two of its answers have marks"
+NOT_ENDED = "none of its answers with marks ended by itself"
+NONE_WORSE = "no answer has a lower mark than the best that ended by itself"
 
 
-def write_own_pairs(
-    loaded: Loaded,
-    prompts: Sequence[str],
-    judge: Judge,
-    path: Path,
-    samples: int = 4,
-    sampling: Sampling = SAMPLED,
-    gap: float = 0.0,
-) -> Ranked:
-    """Write a row for each prompt whose best and worst answers differ by more than `gap` marks; what became of the
-    others is counted. Raises `UserError` if no pair is left."""
-    ranked = Ranked()
-    with atomic(path, "w") as file:
-        for item in rank(draw(loaded, prompts, samples, sampling), judge, gap):
-            ranked.prompts += 1
-            if isinstance(item, str):
-                ranked.left_out[item] += 1
-            else:
-                ranked.pairs += 1
-                file.write(json.dumps(item, ensure_ascii=False) + "\n")
-        if not ranked.pairs:
-            reasons = ", ".join(f"{reason} ({number})" for reason, number in ranked.left_out.items())
-            raise refuse(
-                str(path), f"no pair of {ranked.prompts} prompts: {reasons or 'there are none'}", "other prompts"
-            )
-    say(f"  {ranked.pairs:,} pairs of {ranked.prompts:,} prompts, in {path}")
-    return ranked
+@dataclass(frozen=True)
+class Drawn:
+    """The different answers to an opening, the empty one not among them, each with whether it ended by itself."""
+
+    opening: Opening
+    answers: Mapping[str, bool]
 
 
-def draw(
-    loaded: Loaded, prompts: Sequence[str], samples: int, sampling: Sampling
-) -> Iterator[tuple[str, list[tuple[str, bool]]]]:
-    """For each prompt `samples` answers, each with whether it ended by itself."""
-    for number, prompt in enumerate(prompts):
-        ids = loaded.tokenizer.chat([{"role": USER, "content": prompt}])
-        found = complete(loaded, [ids] * samples, replace(sampling, seed=sampling.seed + number))
-        yield prompt, [(one.text.strip(), one.stopped) for one in found]
+def has_room(loaded: Loaded, opening: Opening) -> bool:
+    """Whether the model's context holds at least a token more."""
+    return len(loaded.tokenizer.chat(opening.messages)) < loaded.model.config.max_position_embeddings
 
 
-def rank(
-    answered: Iterator[tuple[str, list[tuple[str, bool]]]], judge: Judge, gap: float = 0.0
-) -> Iterator[dict[str, Any] | str]:
-    """A row for each prompt, or why there is none. What did not end by itself is never chosen, whatever its marks."""
-    for prompt, answers in answered:
-        different = {text: stopped for text, stopped in answers if text}
-        if len(different) < 2:
-            yield "its answers are all alike"
-            continue
-        marks = judge([(prompt, text) for text in different])
-        marked = [(mark, text) for text, mark in zip(different, marks, strict=True) if mark is not None]
-        ended = [item for item in marked if different[item[1]]]
-        if not ended or len(marked) < 2:
-            yield "no two answers with marks, one of them ended by itself"
-            continue
-        (best, chosen), (worst, rejected) = max(ended), min(marked)
-        if best - worst <= gap or chosen == rejected:
-            yield "its answers have the same marks"
-            continue
-        yield {"prompt": prompt, "chosen": chosen, "rejected": rejected, "marks": [best, worst]}
+def draw(loaded: Loaded, openings: Sequence[Opening], number: int, sampling: Sampling) -> list[Drawn]:
+    """So many answers to each opening; they depend on it, the seed and nothing that stands beside it."""
+    asked = [ids for opening in openings for ids in [loaded.tokenizer.chat(opening.messages)] * number]
+    with Bar("draw", len(asked), "answers") as bar:
+        said = complete(loaded, asked, sampling, done=bar.advance)
+    return [
+        Drawn(opening, _different(said[place * number : (place + 1) * number]))
+        for place, opening in enumerate(openings)
+    ]
+
+
+def _different(said: Sequence[Completion]) -> dict[str, bool]:
+    found: dict[str, bool] = {}
+    for one in said:
+        if text := one.text.strip():
+            found[text] = found.get(text, False) or one.stopped
+    return found
+
+
+def rank(drawn: Drawn, marks: Mapping[str, float]) -> dict[str, Any] | str:
+    """A row, or why there is none. marks: higher for better, of the answers that have one. What did not end by itself
+    is never chosen, whatever its mark."""
+    if len(drawn.answers) < 2:
+        return ALIKE
+    if len(marks) < 2:
+        return NO_MARKS
+    ended = [text for text in marks if drawn.answers[text]]
+    if not ended:
+        return NOT_ENDED
+    chosen, rejected = max(ended, key=marks.__getitem__), min(marks, key=marks.__getitem__)
+    if marks[chosen] == marks[rejected]:
+        return NONE_WORSE
+    messages, language = drawn.opening.messages, drawn.opening.language
+    prompt = messages[0]["content"] if len(messages) == 1 else list(messages)
+    both = {"chosen": chosen, "rejected": rejected, "marks": [marks[chosen], marks[rejected]]}
+    return {"prompt": prompt, **both, "language": language}

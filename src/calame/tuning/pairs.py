@@ -118,12 +118,16 @@ def _last_alone(side: Conversation) -> Conversation:
 
 
 def _prompt_sides(values: Values) -> tuple[Any, Any]:
+    asked = prompt_of(values)
+    return _answering(asked, values.get("chosen")), _answering(asked, values.get("rejected"))
+
+
+def prompt_of(values: Values) -> list[Any]:
+    """The messages of a row's prompt, a text or a list; its system's message, where there is one, before them."""
     prompt = next((values[name] for name in PROMPTS if name in values), [])
     asked = prompt if isinstance(prompt, list) else [{"role": USER, "content": prompt}]
     system = values.get(SYSTEM)
-    if isinstance(system, str) and system.strip():
-        asked = [{"role": SYSTEM, "content": system}, *asked]
-    return _answering(asked, values.get("chosen")), _answering(asked, values.get("rejected"))
+    return [{"role": SYSTEM, "content": system}, *asked] if isinstance(system, str) and system.strip() else asked
 
 
 def _answering(asked: list[Any], answer: Any) -> list[Any]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import Field
 
 from calame.evaluation.records import Record
 from calame.recipe.errors import UserError
-from calame.run.endpoint import Answer, Endpoint, Message
+from calame.run.endpoint import Answer, Endpoint, Message, Model
 from calame.run.progress import Bar, say
 
 T = TypeVar("T")
@@ -29,6 +31,12 @@ class Asked(Record):
     answered: int = Field(description="with a readable verdict")
     faults: dict[str, int] = Field(description="questions without one, by reason")
     stopped: str | None = Field(description="why not all questions were asked; null where all were")
+
+
+def answers_file(folder: Path, model: Model) -> Path:
+    """Where a judge's answers are kept, so that nothing is asked twice."""
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.name)
+    return folder / f".answers-{name}.jsonl"
 
 
 def ask(

@@ -6,7 +6,6 @@ the judges' answers, so that the same command goes on where it was stopped and a
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from calame.evaluation.judge.agreement import Agreement, agreement, in_words
+from calame.evaluation.judge.asking import answers_file
 from calame.evaluation.judge.generations import Generation, pair_up, take
 from calame.evaluation.judge.marks import Marked, Marks, difference_of_marks, judge_marks
 from calame.evaluation.judge.pairs import LABELS, Judgement, Verdict, judge_pairs
@@ -82,8 +82,7 @@ def judge(task: Task, judges: Sequence[Model], folder: Path, patience: Patience 
     texts = [[pair.a for pair in pairs], [pair.b for pair in pairs]] if pairs else [take(ours, task.limit)]
     found = _Found()
     for model in judges:
-        name = re.sub(r"[^A-Za-z0-9._-]+", "-", model.name)
-        with Endpoint(model, folder / f".answers-{name}.jsonl", patience) as endpoint:
+        with Endpoint(model, answers_file(folder, model), patience) as endpoint:
             found.words.append(f"Judge {model.name}:")
             if task.by == "pairs":
                 rows, judgement, error = judge_pairs(pairs, endpoint, task.rubrics)
