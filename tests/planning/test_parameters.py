@@ -19,6 +19,7 @@ from calame.planning.parameters import instance_parameters, other_accounting, pa
 from calame.recipe.load import load_recipe
 from calame.recipe.schema import Pretrain, Published
 from calame.release.huggingface import write_tokenizer
+from calame.road.plan import plan
 from calame.training.optimizer import build_optimizer
 from calame.training.precision import apply_precision
 
@@ -38,6 +39,12 @@ def data(monkeypatch: MonkeyPatch, tmp_path: Path) -> None:
 def shipped_config(name: str) -> ModelConfig:
     recipe, _ = load_recipe(name)
     return ModelConfig.from_recipe(recipe.model, recipe.tokenizer.vocabulary)
+
+
+@mark.parametrize("name", COUNTS)
+def test_a_plan_needs_none_of_the_text(name: str, monkeypatch: MonkeyPatch) -> None:
+    monkeypatch.delenv("CALAME_DATA")
+    assert any(f"{COUNTS[name][0]:,}" in line for line in plan(name, [], parameters_only=True))
 
 
 @mark.parametrize("name", COUNTS)

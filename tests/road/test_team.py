@@ -68,11 +68,14 @@ def test_two_walk_the_road_of_one(tmp_path: Path) -> None:
 
 
 def test_a_mistake_is_said_once_and_all_leave(tmp_path: Path, capfd) -> None:
-    """Rows that do not divide are found by every process; a misspelt key by the first one alone."""
-    Toy(tmp_path).recipe()
-    assert together(3, walk, tmp_path) == [2, "SystemExit: 2", "SystemExit: 2"]
+    """Found by the first one, before anything is made; batches of what comes later too."""
+    Toy(tmp_path).recipe(sft__batch=192)
+    assert together(3, walk, tmp_path) == [2, 0, 0]
     said = capfd.readouterr().err
-    assert said.count("8 rows of 64 tokens do not divide among 3 processes") == 1
+    assert said.count("8 rows of 64 tokens do not divide among 3 processes") == 1 and "sft" not in said
+    assert together(2, walk, tmp_path) == [2, 0]
+    assert capfd.readouterr().err.count("sft.batch: 3 rows of 64 tokens do not divide among 2 processes") == 1
+    assert not (tmp_path / "runs/toy").exists()
     assert together(2, walk, tmp_path, "pretrain.bach=3") == [2, 0]
     assert capfd.readouterr().err.count("pretrain.bach") == 1
 

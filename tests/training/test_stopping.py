@@ -204,3 +204,24 @@ def test_without_a_run_at_work_there_is_nothing_to_poll(tmp_path: Path) -> None:
 def test_every_line_of_the_metrics_is_json_of_one_record(whole: Path) -> None:
     for line in (whole / "metrics.jsonl").read_text().splitlines():
         assert json.loads(line)["step"] > 0
+
+
+def test_a_stop_does_not_wait_for_text(tmp_path: Path) -> None:
+    """The third batch would take half a minute: what was learnt before it is saved at once."""
+    made, enough, plain = trainer(tmp_path), threading.Event(), trainer(tmp_path / "plain").data
+
+    def slow(position: int, tokens: int) -> Any:
+        if position == 2 * 64:
+            threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+            enough.wait(30)
+        return plain.batch(position, tokens)
+
+    made.data.batch = slow  # type: ignore[method-assign]
+    start = time.monotonic()
+    try:
+        with raises(Interrupted) as error:
+            made.run()
+    finally:
+        enough.set()
+    assert time.monotonic() - start < 15 and error.value.code == 130
+    assert last(tmp_path)[1]["progress"]["step"] == 2

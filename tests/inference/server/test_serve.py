@@ -28,6 +28,7 @@ def folder(tmp_path_factory) -> Path:
 MISTAKES = [
     (["--host", "0.0.0.0"], "0.0.0.0 is reached from other machines, and no key is set"),
     (["--host", "nowhere.invalid"], "no key is set"),
+    (["--context", "100000"], "--context: 100,000 tokens"),
     (["--host", "192.0.2.1", "--without-key"], "192.0.2.1:8000: "),  # an address that no machine here has
     (["--port", "70000"], "127.0.0.1:70000: "),
     (["--temperature", "-1"], "temperature: -1.0"),
