@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from calame.recipe.check_timed import Known, Where
 from calame.recipe.errors import Problem
 from calame.recipe.schema import Recipe
-
-if TYPE_CHECKING:
-    from calame.recipe.check import Known, Where
 
 NEXT_TOKEN, LITERAL = "next-token", "headless-literal"
 HEAD_FOLLOWS = (

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
+from calame.recipe.check_timed import Known, Where
 from calame.recipe.errors import Problem
 from calame.recipe.schema import Optimizer, Recipe
-
-if TYPE_CHECKING:
-    from calame.recipe.check import Known, Where
 
 ROUNDED, SCALED = "bf16-rounded", "bf16-scaled"
 
