@@ -156,7 +156,7 @@ def in_the_way(toy: Path) -> None:
         (lambda toy: None, ["toy", "card.auhtors=[a]"], "did you mean card.authors?"),
         (lambda toy: None, ["toy", "card.hub=nowhere", "card.price=-1"], "2 problems"),
         (retrain, ["toy"], "the release is of an earlier state (sft/chat: was trained again since)"),
-        (search, ["toy"], "of an earlier state (recommended_decoding_params.json: was found since)"),
+        (search, ["toy"], "of an earlier state (recommended_decoding_params.json: is another one now)"),
         (no_release, ["toy"], "has no finished release"),
         (in_the_way, ["toy"], "is there already, and is no export"),
     ],

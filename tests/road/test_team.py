@@ -65,6 +65,7 @@ def test_two_walk_the_road_of_one(tmp_path: Path) -> None:
     steps = [json.loads(line)["step"] for line in lines if '"train/loss"' in line and '"pretrain"' in line]
     assert steps == list(range(1, 13)), "each step is written once"
     assert together(2, walk, tmp_path / "two") == [0, 0], "everything is fresh: nothing to join"
+    assert together(3, walk, tmp_path / "two") == [0, 0, 0], "nor any batch to divide"
 
 
 def test_a_mistake_is_said_once_and_all_leave(tmp_path: Path, capfd) -> None:

@@ -51,7 +51,8 @@ def _run(
     if launched():
         from calame.road.team import check_batches
 
-        check_batches(loaded, [stage.name for stage in picked])
+        to_do = [stage.name for stage in picked if choice.force or not folder.store.judge(stage, None).fresh]
+        check_batches(loaded, to_do)
     folder.open(derived)
     folder.forget_all_but(road)
     for note in derived:

@@ -188,7 +188,7 @@ class Trainer:
         leave = self._asked(stop)
         while not self.finished and not leave:
             if self._stopped_waiting(stop):
-                self._save(True, [])
+                self._save(True, self._marks())  # it may be there already, as a milestone
                 break
             loss, norm = self._step()
             stop.nothing_to_save = False

@@ -50,8 +50,8 @@ def test_a_file_of_ones_own_is_pairs_and_templates(tmp_path: Path) -> None:
     path = tmp_path / "mine.yaml"
     path.write_text(
         "fr:\n  factual:\n    towns:\n      pairs: [[Il habite à, Nice]]\n"
-        "      prompts: ['{who} vit à', 'La ville de {who} est']\n      target: '{where}'\n"
-        "      slots: [who, where]\n      rows: [[Anne, Pau], [Luc, Dax]]\n",
+        "      prompts: ['{who} vit à', 'La ville de {who} est']\n      target: '{home town}'\n"
+        "      slots: [who, home town]\n      rows: [[Anne, Pau], [Luc, Dax]]\n",
         encoding="utf-8",
     )
     assert [(p.prompt, p.target, p.kind, p.group) for p in read_probes(path)] == [

@@ -20,7 +20,7 @@ from calame.evaluation.yaml_files import read_typed
 from calame.recipe.section import Language, Name, Section
 
 SHIPPED = ("fr", "it", "en")
-SLOT = re.compile(r"\{(\w+)\}")
+SLOT = re.compile(r"\{([^{}]+)\}")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ class Run:
         searched = recommended_file(self.path)
         digest = file_digest(searched) if searched.is_file() else None
         if digest != done["ingredients"]["files"].get(searched.name):
-            self.stale[searched.name] = "was found since"
+            self.stale[searched.name] = "is another one now"
         if self.stale:
             named = "; ".join(f"{name}: {reason}" for name, reason in self.stale.items())
             raise refuse(str(self.path), f"the release is of an earlier state ({named})", remedy="calame run RECIPE")
