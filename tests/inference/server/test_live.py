@@ -159,7 +159,10 @@ def test_a_failure_of_the_model_ends_the_server() -> None:
 
 def test_what_is_told_to_who_watches() -> None:
     with serving(scripted("la mer")) as site:
-        assert site.ask("GET", "/health")[:2] == (200, {"status": "ready"})
+        until = time.monotonic() + 30  # its worker may not have been given its turn yet
+        while (health := site.ask("GET", "/health")[:2]) == (503, {"status": "starting"}) and time.monotonic() < until:
+            time.sleep(0.01)
+        assert health == (200, {"status": "ready"})
         usage = site.chat(said("user", "a"))[1]["usage"]
         site.chat(said("bot", "a"))
         site.ask("GET", "/nowhere/at/all")
